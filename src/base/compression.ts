@@ -150,7 +150,7 @@ function zstdContentSize(bytes: Buffer): number | undefined {
       return bytes.readUInt16LE(at) + 256;
     case 4:
       return bytes.readUInt32LE(at);
-    default:
+    case 8:
       return bytes.readUInt32LE(at + 4) * 2 ** 32 + bytes.readUInt32LE(at);
   }
 }
