@@ -60,7 +60,7 @@ async function listen(settings: ServerTlsSettings): Promise<{ port: number; serv
   });
   server.on("tlsClientError", () => undefined);
   tls.onReload((options) => server.setSecureContext(options));
-  closers.push(() => server.close(), tls.close);
+  closers.push(() => server.close(), () => tls.close());
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return { port: (server.address() as AddressInfo).port, server };
 }
@@ -121,7 +121,7 @@ describe("a server", () => {
       response.end("hello");
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    closers.push(() => server.close(), tls.close);
+    closers.push(() => server.close(), () => tls.close());
     const session = http2Connect(
       `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
       clientOptions({ caFile: authorityOne }),
@@ -333,7 +333,7 @@ describe("a reload", () => {
       error: (fields: object, message: string) => lines.push(JSON.stringify([fields, message])),
     };
     const tls = loadServerTls({ ...settings, clientCaFile: authorityOne }, { logger, metrics });
-    closers.push(tls.close);
+    closers.push(() => tls.close());
     replaceFile(settings.keyFile!, "SECRET-BYTES");
     await eventually(() => lines.length > 0);
     replaceFile(settings.certFile!, "other garbage");
