@@ -17,6 +17,9 @@ export class WireReader {
   bytes: Uint8Array = new Uint8Array(0);
   position = 0;
   end = 0;
+  /** What `findLast` found. */
+  valueStart = 0;
+  valueEnd = 0;
 
   reset(bytes: Uint8Array, start: number, end: number): void {
     this.bytes = bytes;
@@ -82,9 +85,12 @@ export class WireReader {
   /** Passes over the value of the field whose tag was just read. */
   skip(tag: number): void {
     switch (tag & 7) {
-      case wireType.LEN:
-        this.position += this.readLength();
+      case wireType.LEN: {
+        // Read first: `+=` would take the position from before the length.
+        const length = this.readLength();
+        this.position += length;
         return;
+      }
       case wireType.VARINT:
         this.#skipVarint();
         return;
@@ -102,12 +108,76 @@ export class WireReader {
     }
   }
 
+  /**
+   * Passes over the rest of the message and finds the last LEN field of this number (the one that
+   * counts, for a field that is not repeated): true when there is one, `valueStart` and `valueEnd`
+   * then hold its content. A field of this number with another wire type is an error.
+   */
+  findLast(fieldNumber: number): boolean {
+    const { bytes, end } = this;
+    const wanted = fieldNumber * 8 + wireType.LEN;
+    let found = false;
+    let position = this.position;
+    while (position < end) {
+      const tag = bytes[position]!;
+      // The usual case, one byte of tag and one of length, stays in this loop: it runs for every field of every item.
+      if ((tag & 0x87) === wireType.LEN && tag >= 8 && position + 1 < end && bytes[position + 1]! < 0x80) {
+        const start = position + 2;
+        position = start + bytes[position + 1]!;
+        if (position > end)
+          throw new WireError(
+            start - 1,
+            `a field of ${position - start} bytes where ${end - start} are left`,
+          );
+        if (tag === wanted) {
+          found = true;
+          this.valueStart = start;
+          this.valueEnd = position;
+        }
+        continue;
+      }
+      this.position = position;
+      const anyTag = this.readTag();
+      if (anyTag >>> 3 === fieldNumber) {
+        const length = this.expectLength(anyTag);
+        found = true;
+        this.valueStart = this.position;
+        this.valueEnd = this.position + length;
+        this.position += length;
+      } else {
+        this.skip(anyTag);
+      }
+      position = this.position;
+    }
+    this.position = position;
+    return found;
+  }
+
   /** Like `readLength`, for a field that the schema says is a string, bytes or a message. */
   expectLength(tag: number): number {
-    if ((tag & 7) !== wireType.LEN) {
-      throw new WireError(this.position - 1, `field ${tag >>> 3} with wire type ${tag & 7}, expected 2`);
-    }
+    this.#expect(tag, wireType.LEN);
     return this.readLength();
+  }
+
+  /** Passes over a varint that the schema says this field is. */
+  expectVarint(tag: number): void {
+    this.#expect(tag, wireType.VARINT);
+    this.#skipVarint();
+  }
+
+  /** Passes over eight bytes that the schema says this field is. */
+  expectFixed64(tag: number): void {
+    this.#expect(tag, wireType.I64);
+    this.#advance(8);
+  }
+
+  #expect(tag: number, expected: number): void {
+    if ((tag & 7) !== expected) {
+      throw new WireError(
+        this.position - 1,
+        `field ${tag >>> 3} with wire type ${tag & 7}, expected ${expected}`,
+      );
+    }
   }
 
   #advance(count: number): void {

@@ -1,0 +1,128 @@
+/**
+ * Takes what receivers hand on, splits it for every exporter of its pipelines, sends all shards at
+ * once, and answers when each of them has an outcome.
+ */
+import type { Counter, MetricDefinition, MetricRegistry } from "../base/metrics.ts";
+import type { Shard, ShardOutcome } from "../export/delivery.ts";
+import type { ExportRequest, ExportResult, TelemetrySink } from "../otlp/export-request.ts";
+import { type Signal, signalFacts, signals } from "../otlp/signal.ts";
+import { SplitTooLargeError } from "../otlp/split.ts";
+import { grpcCode } from "../otlp/status.ts";
+import { WireError } from "../wire/wire-error.ts";
+import { combineExporters, combineShards, type ExporterOutcome } from "./combine.ts";
+import type { PlannedExport, Route } from "./route.ts";
+
+const itemCounter = (name: string, help: string): MetricDefinition => ({
+  name,
+  type: "counter",
+  help,
+  labels: ["receiver", "transport"],
+});
+
+/** Named and labelled as the Collector's, so that its dashboards and alerts work. */
+export const dispatcherMetrics = {
+  accepted: forSignals("accepted", "that every exporter of their pipelines took"),
+  refused: forSignals("refused", "that the client was told were not taken"),
+} as const;
+
+function forSignals(verb: string, what: string): Readonly<Record<Signal, MetricDefinition>> {
+  const definitions = signals.map((signal) => {
+    const { items } = signalFacts[signal];
+    return [
+      signal,
+      itemCounter(`otelcol_receiver_${verb}_${items}_total`, `${items.replace("_", " ")} ${what}.`),
+    ] as const;
+  });
+  return Object.fromEntries(definitions) as Record<Signal, MetricDefinition>;
+}
+
+/** Says to a client that what it sent is no Export request. */
+function malformed(problem: string): ExportResult {
+  const description = problem;
+  return {
+    kind: "failure",
+    status: {
+      code: grpcCode.INVALID_ARGUMENT,
+      message: `the request cannot be routed: ${problem}`,
+      fieldViolations: [{ field: "body", description }],
+    },
+  };
+}
+
+export interface ReceiverIdentity {
+  /** As in the configuration, for example `otlp`. */
+  readonly name: string;
+  readonly transport: "grpc" | "http";
+}
+
+export class Dispatcher implements TelemetrySink {
+  readonly #routes: Readonly<Record<Signal, readonly Route[]>>;
+  readonly #accepted: Readonly<Record<Signal, Counter>>;
+  readonly #refused: Readonly<Record<Signal, Counter>>;
+
+  /** `routes` are those of the pipelines that this receiver feeds, each exporter once a signal. */
+  constructor(
+    receiver: ReceiverIdentity,
+    routes: Readonly<Record<Signal, readonly Route[]>>,
+    metrics: MetricRegistry,
+  ) {
+    this.#routes = routes;
+    const counters = (definitions: Readonly<Record<Signal, MetricDefinition>>) => ({
+      traces: metrics.counter(definitions.traces, receiver.name, receiver.transport),
+      metrics: metrics.counter(definitions.metrics, receiver.name, receiver.transport),
+      logs: metrics.counter(definitions.logs, receiver.name, receiver.transport),
+    });
+    this.#accepted = counters(dispatcherMetrics.accepted);
+    this.#refused = counters(dispatcherMetrics.refused);
+  }
+
+  async export(request: ExportRequest): Promise<ExportResult> {
+    const routes = this.#routes[request.signal];
+    if (routes.length === 0) return noPipeline(request.signal);
+    let plans: readonly PlannedExport[];
+    try {
+      // All of the splitting before any of the sending: a request that is refused has left no trace.
+      plans = routes.map((route) => route.plan(request));
+    } catch (error) {
+      if (error instanceof WireError || error instanceof SplitTooLargeError) return malformed(error.message);
+      throw error;
+    }
+    const outcomes = await Promise.all(plans.map(deliver));
+    const itemCount = plans[0]!.itemCount;
+    const result = combineExporters(outcomes, itemCount);
+    const rejected = result.kind === "partial" ? result.rejectedItems : 0;
+    const refused = result.kind === "failure" ? itemCount : rejected;
+    this.#refused[request.signal].add(refused);
+    this.#accepted[request.signal].add(itemCount - refused);
+    return result;
+  }
+}
+
+async function deliver(plan: PlannedExport): Promise<ExporterOutcome> {
+  if (plan.kind === "no_backends") {
+    return { kind: "undelivered", status: plan.status };
+  }
+  const { shards } = plan;
+  // One shard is the common case of small requests, and worth no array.
+  if (shards.length === 1) {
+    const only = shards[0]!;
+    return combineShards([only.shard], [await only.lane.send(only.shard)]);
+  }
+  const sent: Promise<ShardOutcome>[] = [];
+  const parts: Shard[] = [];
+  for (const { lane, shard } of shards) {
+    parts.push(shard);
+    sent.push(lane.send(shard));
+  }
+  return combineShards(parts, await Promise.all(sent));
+}
+
+function noPipeline(signal: Signal): ExportResult {
+  return {
+    kind: "failure",
+    status: {
+      code: grpcCode.UNIMPLEMENTED,
+      message: `no pipeline takes ${signal}: add one under service.pipelines`,
+    },
+  };
+}
