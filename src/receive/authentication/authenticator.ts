@@ -1,0 +1,11 @@
+import type { IncomingHttpHeaders } from "node:http2";
+
+export interface Authenticator {
+  /** True when the headers carry a valid credential. Never throws or rejects. */
+  authenticate(headers: IncomingHttpHeaders): boolean | Promise<boolean>;
+}
+
+/** One that reads a file again while it lives. */
+export interface FileBackedAuthenticator extends Authenticator {
+  close(): void;
+}
