@@ -226,6 +226,10 @@ export class Splitter implements EnvelopePath {
     this.starts[leafLevel] = start;
     this.ends[leafLevel] = end;
     const itemCount = leafLevel === this.#shape.itemLevel ? 1 : this.#countItems(leafLevel, start, end);
+    if (itemCount === 0) {
+      this.#addRun(leafLevel - 1, NO_OWNER, recordStart, end);
+      return;
+    }
     const keying = this.#keying;
     let owner: number;
     if (keying.find(this)) {
@@ -237,7 +241,7 @@ export class Splitter implements EnvelopePath {
       this.#unroutableItemCount += itemCount;
     }
     this.#itemCount += itemCount;
-    if (itemCount > 0) this.#itemCounts.add(owner, itemCount);
+    this.#itemCounts.add(owner, itemCount);
     this.#addRun(leafLevel - 1, owner, recordStart, end);
   }
 
