@@ -3,7 +3,7 @@
  * What came later is listed here by name, with the release that brought it.
  */
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import protobuf from "protobufjs";
 import { describe, expect, it } from "vitest";
 import { loadProtoFiles, otlpRoot } from "../../../src/tools/otlp-proto.ts";
