@@ -20,6 +20,8 @@ export function requestType(signal: Signal): protobuf.Type {
 
 /** Fields that hold other messages are worth more than their share: without them a request is nothing. */
 const envelopeWeight = 12;
+/** Fields that requests are routed by. */
+const keyWeight = 40;
 /** A data point's exemplar's attribute is at seven; deeper there is only AnyValue in itself. */
 const depthMax = 8;
 
@@ -44,10 +46,19 @@ const overrides: Readonly<Record<string, fc.Arbitrary<Buffer>>> = {
   ),
 };
 
+function weightOf(field: protobuf.Field, depth: number): number {
+  if (overrideOf(field) !== undefined) return keyWeight;
+  return field.resolvedType instanceof protobuf.Type && depth < depthMax ? envelopeWeight : 1;
+}
+
+function overrideOf(field: protobuf.Field): fc.Arbitrary<Buffer> | undefined {
+  return overrides[`${field.parent!.fullName.slice(1)}.${field.name}`];
+}
+
 /** The content of a message of this type. */
 function message(type: protobuf.Type, depth: number): fc.Arbitrary<Buffer> {
   const known = type.fieldsArray.map((field) => ({
-    weight: field.resolvedType instanceof protobuf.Type && depth < depthMax ? envelopeWeight : 1,
+    weight: weightOf(field, depth),
     arbitrary: fieldOf(field, depth),
   }));
   const choices = [...known, { weight: 1, arbitrary: unknownField }];
@@ -99,7 +110,7 @@ const unknownField: fc.Arbitrary<Buffer> = fc
 function fieldOf(field: protobuf.Field, depth: number): fc.Arbitrary<Buffer> {
   const lengthDelimited = (content: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Buffer> =>
     content.map((bytes) => encode((w) => w.uint32(field.id * 8 + 2).bytes(bytes)));
-  const override = overrides[`${field.parent!.fullName.slice(1)}.${field.name}`];
+  const override = overrideOf(field);
   if (override !== undefined) return lengthDelimited(override);
   if (field.resolvedType instanceof protobuf.Type) {
     if (depth >= depthMax) return lengthDelimited(fc.constant(new Uint8Array(0)));
