@@ -1,0 +1,26 @@
+/** Addresses as Go's net package takes them: `host:port`, `:port`, `[v6]:port`. */
+
+export interface Endpoint {
+  /** A name or an address without brackets; empty for every address of the machine. */
+  readonly host: string;
+  /** 0 leaves the choice to the operating system. */
+  readonly port: number;
+}
+
+const endpointPattern = /^(?:\[([0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|([\w.-]{0,253}))(?::(\d{1,5}))?$/;
+/** An IPv6 address without brackets can only stand alone. */
+const bareV6Pattern = /^[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$/;
+
+/** Undefined where the text is no address, or has no port and there is no default. */
+export function parseEndpoint(text: string, defaultPort?: number): Endpoint | undefined {
+  if (defaultPort !== undefined && bareV6Pattern.test(text)) return { host: text, port: defaultPort };
+  const match = endpointPattern.exec(text);
+  if (match === null) return undefined;
+  const [, v6, name = "", portText] = match;
+  const port = portText === undefined ? defaultPort : Number(portText);
+  return port === undefined || port > 65_535 ? undefined : { host: v6 ?? name, port };
+}
+
+export function formatEndpoint({ host, port }: Endpoint): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
