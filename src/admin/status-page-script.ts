@@ -2,11 +2,11 @@
  * The status page's script. It asks the JSON interface every two seconds and puts every name into the page as
  * text, never as markup: names of services and endpoints come from outside.
  */
-export const STATUS_PAGE_SCRIPT = String.raw`
+export const STATUS_PAGE_SCRIPT = `
 "use strict";
 const REFRESH_MS = 2000;
 const HISTORY_MS = 5 * 60 * 1000;
-const history = new Map();
+const pastReadings = new Map();
 const byId = (id) => document.getElementById(id);
 
 function element(tag, className, ...children) {
@@ -84,7 +84,7 @@ function sparkline(values) {
 
 // Rates come from two readings of the counters; a smaller count is a restarted gateway.
 function rates(account, nowMs) {
-  const readings = history.get(account.signal) ?? [];
+  const readings = pastReadings.get(account.signal) ?? [];
   const last = readings.at(-1);
   if (last && account.received >= last.received) {
     const rate = ((account.received - last.received) * 1000) / Math.max(1, nowMs - last.atMs);
@@ -93,7 +93,7 @@ function rates(account, nowMs) {
     readings.splice(0, readings.length, { atMs: nowMs, received: account.received, rate: 0 });
   }
   while (readings[0].atMs < nowMs - HISTORY_MS) readings.shift();
-  history.set(account.signal, readings);
+  pastReadings.set(account.signal, readings);
   return readings.slice(1).map((reading) => reading.rate);
 }
 
