@@ -123,17 +123,16 @@ export class AdminServer {
     if (this.#options.checkHost === true && !this.#isOwnHost(request.headers.host)) {
       return text(421, "this server answers to localhost only\n");
     }
-    // Any base will do: only path and query are used. What is no URL is no path of ours either.
-    const url = URL.parse(request.url ?? "/", "http://localhost");
+    const [path = "/", query = ""] = (request.url ?? "/").split("?", 2);
     const { routes } = this.#options;
-    const handler = url !== null && Object.hasOwn(routes, url.pathname) ? routes[url.pathname] : undefined;
-    if (url === null || handler === undefined) {
+    const handler = Object.hasOwn(routes, path) ? routes[path] : undefined;
+    if (handler === undefined) {
       return text(404, `no such page; there are ${Object.keys(routes).join(", ")}\n`);
     }
     if (request.method !== "GET" && request.method !== "HEAD") {
       return { ...text(405, "this page can only be read\n"), headers: { allow: "GET, HEAD" } };
     }
-    return handler({ path: url.pathname, query: url.searchParams });
+    return handler({ path, query: new URLSearchParams(query) });
   }
 
   #isOwnHost(hostHeader: string | undefined): boolean {
