@@ -89,7 +89,10 @@ export class SequenceSet {
     const bitmap = inflate(encoded.bitmap, Math.ceil(limit / pageNumbers) * pageWords * 4);
     for (let offset = 0; offset + 4 <= bitmap.length; offset += 4) {
       for (let word = bitmap.readUInt32LE(offset); word !== 0; word &= word - 1) {
-        set.add(offset * 8 + (31 - Math.clz32(word & -word)));
+        const sequence = offset * 8 + (31 - Math.clz32(word & -word));
+        if (sequence >= limit)
+          throw new OtlpRingError("SINK_REPORT", `a set holds ${sequence}, past ${limit}`);
+        set.add(sequence);
       }
     }
     if (set.size !== encoded.size) {

@@ -45,6 +45,5 @@ function sinkOptions(endpoint: string, options: SinkCommandOptions): SinkOptions
     ...(options.rejectRate === undefined ? {} : { rejectRate: options.rejectRate }),
     ...(options.maxConnectionAge === undefined ? {} : { maxConnectionAgeMs: options.maxConnectionAge }),
     ...(options.seed === undefined ? {} : { seed: options.seed }),
-    ...(options.sequenceLimit === undefined ? {} : { sequenceLimit: options.sequenceLimit }),
   };
 }
