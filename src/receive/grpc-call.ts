@@ -1,0 +1,349 @@
+/**
+ * One unary Export call on one HTTP/2 stream: headers are checked, bytes reserved, the message put
+ * together and decompressed, the sink asked, the answer sent, and every reserved byte given back.
+ *
+ *     authenticating -> receiving -> exporting -> answering -> closed
+ *
+ * Any phase may pass to `answering` (a refusal, a deadline) or to `closed` (the stream died).
+ */
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import type { ByteBudget } from "../base/byte-budget.ts";
+import { monotonicMs } from "../base/clock.ts";
+import type { ContentCoding } from "../base/compression.ts";
+import { errorMessage } from "../base/errors.ts";
+import type { Logger } from "../base/logger.ts";
+import { type MessageAdmission, MessageAssembler, type MessageFault } from "../grpc/framing.ts";
+import {
+  type ExportResult,
+  type ForwardedHeaders,
+  noForwardedHeaders,
+  type TelemetrySink,
+} from "../otlp/export-request.ts";
+import type { Signal } from "../otlp/signal.ts";
+import { grpcCode, type RpcStatus } from "../otlp/status.ts";
+import type { Authenticator } from "./authentication.ts";
+import { type DecompressionFault, decompressWithinBudget } from "./bounded-decompression.ts";
+import { forwardedHeaders } from "./forwarded-headers.ts";
+import { answerRefusal, answerStatus, answerSuccess } from "./grpc-answer.ts";
+import { type Refusal, readEncoding, readMethod, unauthenticated } from "./grpc-call-head.ts";
+import type { GrpcReceiverMetrics } from "./grpc-metrics.ts";
+import { Reservation } from "./reservation.ts";
+
+/** What all calls of a receiver share. */
+export interface CallContext {
+  readonly maxRecvMsgSizeBytes: number;
+  readonly receiveTimeoutMs: number;
+  /** Lower-case and sorted. */
+  readonly forwardHeaders: readonly string[];
+  readonly authenticator: Authenticator | undefined;
+  readonly sink: TelemetrySink;
+  readonly budget: ByteBudget;
+  readonly metrics: GrpcReceiverMetrics;
+  readonly logger: Logger;
+  /** Calls that are not closed, for the sweep of deadlines. */
+  readonly openCalls: Set<GrpcCall>;
+}
+
+/** What a call needs of the connection that carries it. */
+export interface CallConnection {
+  callOpened(): void;
+  callAnswered(): void;
+  callClosed(wasReset: boolean): void;
+  /** The client takes no answers: nothing on this connection is worth keeping. */
+  answerUnread(): void;
+}
+
+/** What a stream costs besides its message: Node's objects, headers, window bookkeeping. */
+const callOverheadBytes = 8 * 1024;
+/**
+ * How much of a body may arrive before its call reads it (SETTINGS_INITIAL_WINDOW_SIZE). One stream
+ * carries this much a round trip: 500 MB/s at 2 ms.
+ */
+export const streamWindowBytes = 1024 * 1024;
+/** How long an answer may wait for its client to take it. */
+const answerTimeoutMs = 30_000;
+/** When a client that was refused for lack of room may come again. */
+const overloadRetryDelayMs = 1000;
+
+type CallPhase = "authenticating" | "receiving" | "exporting" | "answering" | "closed";
+
+type LocalFault = MessageFault | DecompressionFault | "compressed_without_encoding" | "receive_timeout";
+
+const callOf = Symbol("call");
+interface CallStream extends ServerHttp2Stream {
+  [callOf]: GrpcCall;
+}
+
+export class GrpcCall implements MessageAdmission {
+  readonly #stream: ServerHttp2Stream;
+  readonly #context: CallContext;
+  readonly #connection: CallConnection;
+  readonly #reservation: Reservation;
+  readonly #assembler: MessageAssembler;
+  #phase: CallPhase = "authenticating";
+  /** When the phase ends by itself, on `monotonicMs`. */
+  #phaseDeadlineMs: number;
+  #clientDeadlineMs = Number.POSITIVE_INFINITY;
+  #signal: Signal | undefined;
+  #coding: ContentCoding = "identity";
+  #forwardedHeaders: ForwardedHeaders = noForwardedHeaders;
+  /** The sink has the payload, which is in memory until the sink is done with it, whatever becomes of the stream. */
+  #isWithSink = false;
+
+  constructor(stream: ServerHttp2Stream, context: CallContext, connection: CallConnection) {
+    this.#stream = stream;
+    this.#context = context;
+    this.#connection = connection;
+    this.#reservation = new Reservation(context.budget);
+    this.#assembler = new MessageAssembler(context.maxRecvMsgSizeBytes, this);
+    this.#phaseDeadlineMs = monotonicMs() + context.receiveTimeoutMs;
+    context.openCalls.add(this);
+    connection.callOpened();
+    (stream as CallStream)[callOf] = this;
+    stream.on("error", ignoreError);
+    stream.on("close", onClose);
+  }
+
+  /** Checks the headers, and reads the body of a call that may be made. */
+  start(headers: IncomingHttpHeaders): void {
+    const method = readMethod(headers);
+    if (typeof method !== "string") {
+      this.#refuse(method);
+      return;
+    }
+    this.#signal = method;
+    const { authenticator } = this.#context;
+    const verdict = authenticator === undefined || authenticator.authenticate(headers);
+    if (typeof verdict === "boolean") this.#authenticated(verdict, headers);
+    else void this.#awaitAuthentication(verdict, headers);
+  }
+
+  /** Ends the phase whose deadline has passed. Called every so often, so deadlines are late by that at most. */
+  checkDeadline(nowMs: number): void {
+    if (nowMs < this.#phaseDeadlineMs) return;
+    switch (this.#phase) {
+      case "authenticating":
+      case "receiving":
+        if (nowMs >= this.#clientDeadlineMs) this.#answerStatus(deadlineExceeded);
+        else this.#refuse(refusals.receive_timeout);
+        return;
+      case "exporting":
+        this.#answerStatus(deadlineExceeded);
+        return;
+      case "answering":
+        this.#connection.answerUnread();
+        return;
+      case "closed":
+        return;
+    }
+  }
+
+  /** The message's declared length is known (MessageAdmission). */
+  admitMessage(sizeBytes: number): boolean {
+    return this.#reservation.tryGrow(sizeBytes);
+  }
+
+  onData(chunk: Buffer): void {
+    // What still comes after an answer is let go, so that it does not fill the window.
+    if (this.#phase !== "receiving") return;
+    const fault = this.#assembler.push(chunk);
+    if (fault !== undefined) this.#refuse(refusals[fault]);
+  }
+
+  onEnd(): void {
+    if (this.#phase !== "receiving") return;
+    const payload = this.#readPayload();
+    if (typeof payload === "string") this.#refuse(refusals[payload]);
+    else void this.#export(payload);
+  }
+
+  onClose(): void {
+    const wasAnswered = this.#phase === "answering";
+    if (!wasAnswered && this.#signal !== undefined) {
+      this.#context.metrics.countRequest(this.#signal, grpcCode.CANCELLED);
+    }
+    this.#setPhase("closed", Number.POSITIVE_INFINITY);
+    this.#context.openCalls.delete(this);
+    this.#connection.callClosed(this.#stream.rstCode !== constants.NGHTTP2_NO_ERROR);
+  }
+
+  async #awaitAuthentication(verdict: Promise<boolean>, headers: IncomingHttpHeaders): Promise<void> {
+    // Meanwhile the body is not read, so at most a window of it arrives.
+    if (!this.#reservation.tryGrow(streamWindowBytes)) {
+      this.#refuse(refusals.not_admitted);
+      return;
+    }
+    const isAuthenticated = await verdict;
+    if (this.#phase !== "authenticating") return;
+    this.#reservation.shrinkTo(0);
+    this.#authenticated(isAuthenticated, headers);
+  }
+
+  #authenticated(isAuthenticated: boolean, headers: IncomingHttpHeaders): void {
+    if (!isAuthenticated) {
+      this.#refuse(unauthenticated);
+      return;
+    }
+    const encoding = readEncoding(headers);
+    if ("reason" in encoding) {
+      this.#refuse(encoding);
+      return;
+    }
+    if (encoding.timeoutMs <= 0) {
+      this.#answerStatus(deadlineExceeded);
+      return;
+    }
+    if (!this.#reservation.tryGrow(callOverheadBytes)) {
+      this.#refuse(refusals.not_admitted);
+      return;
+    }
+    this.#coding = encoding.coding;
+    this.#clientDeadlineMs = monotonicMs() + encoding.timeoutMs;
+    this.#forwardedHeaders = forwardedHeaders(headers, this.#context.forwardHeaders);
+    this.#setPhase("receiving", Math.min(this.#phaseDeadlineMs, this.#clientDeadlineMs));
+    this.#stream.on("data", onData);
+    this.#stream.on("end", onEnd);
+  }
+
+  #readPayload(): Buffer | LocalFault {
+    const message = this.#assembler.end();
+    if (typeof message === "string" || !this.#assembler.isCompressed) return message;
+    if (this.#coding === "identity") return "compressed_without_encoding";
+    const { maxRecvMsgSizeBytes } = this.#context;
+    const content = decompressWithinBudget(this.#coding, message, maxRecvMsgSizeBytes, this.#reservation);
+    // The compressed message is let go.
+    if (typeof content !== "string") this.#reservation.shrinkTo(callOverheadBytes + content.length);
+    return content;
+  }
+
+  async #export(payload: Buffer): Promise<void> {
+    this.#setPhase("exporting", this.#clientDeadlineMs);
+    this.#isWithSink = true;
+    let result: ExportResult;
+    try {
+      result = await this.#context.sink.export({
+        signal: this.#signal!,
+        payload,
+        forwardedHeaders: this.#forwardedHeaders,
+        deadlineMs: this.#clientDeadlineMs,
+      });
+    } catch (thrown) {
+      this.#context.logger.error(
+        { error: errorMessage(thrown) },
+        "the export of a request failed unexpectedly",
+      );
+      result = { kind: "failure", status: internalFault };
+    }
+    this.#isWithSink = false;
+    // The client may have gone, or its deadline passed: then there is nobody to answer.
+    if (this.#phase === "exporting") this.#answerResult(result);
+    else this.#giveBack();
+  }
+
+  #answerResult(result: ExportResult): void {
+    if (result.kind === "failure") {
+      this.#answerStatus(result.status);
+      return;
+    }
+    if (!this.#beginAnswer(grpcCode.OK)) return;
+    const isPartial = result.kind === "partial" && (result.rejectedItems > 0 || result.message !== "");
+    answerSuccess(this.#stream, isPartial ? result : undefined);
+  }
+
+  #answerStatus(status: RpcStatus): void {
+    if (!this.#beginAnswer(status.code)) return;
+    answerStatus(this.#stream, status);
+    this.#dropRestOfRequest();
+  }
+
+  #refuse(refusal: Refusal): void {
+    this.#context.metrics.countRefusal(refusal.reason);
+    if (!this.#beginAnswer(refusal.status.code)) return;
+    answerRefusal(this.#stream, refusal);
+    this.#dropRestOfRequest();
+  }
+
+  /** False when there is nobody to answer: the stream may be gone although its close is yet to be announced. */
+  #beginAnswer(code: RpcStatus["code"]): boolean {
+    if (this.#stream.destroyed || this.#stream.closed) return false;
+    if (this.#signal !== undefined) this.#context.metrics.countRequest(this.#signal, code);
+    this.#connection.callAnswered();
+    this.#setPhase("answering", monotonicMs() + answerTimeoutMs);
+    return true;
+  }
+
+  /** What the client still sends is of no interest to anyone (RFC 9113 §8.1: RST_STREAM with NO_ERROR). */
+  #dropRestOfRequest(): void {
+    if (!this.#stream.readableEnded) this.#stream.close(constants.NGHTTP2_NO_ERROR);
+  }
+
+  #setPhase(phase: CallPhase, deadlineMs: number): void {
+    this.#phase = phase;
+    this.#phaseDeadlineMs = deadlineMs;
+    this.#giveBack();
+  }
+
+  /** Gives back what the phase does not need; called whenever that may have changed. */
+  #giveBack(): void {
+    if (this.#isWithSink) return;
+    if (this.#phase === "closed") this.#reservation.shrinkTo(0);
+    else if (this.#phase === "answering") this.#reservation.shrinkTo(callOverheadBytes);
+  }
+}
+
+const deadlineExceeded: RpcStatus = {
+  code: grpcCode.DEADLINE_EXCEEDED,
+  message: "the deadline of the request has passed",
+};
+const internalFault: RpcStatus = { code: grpcCode.INTERNAL, message: "internal error" };
+
+const overBudget: Refusal = {
+  reason: "over_budget",
+  status: {
+    code: grpcCode.UNAVAILABLE,
+    message: "too many bytes in flight; try again later",
+    retryDelayMs: overloadRetryDelayMs,
+  },
+};
+// Without RetryInfo: it will be too large the next time too (OTLP, "Limits of requests").
+const tooLarge: Refusal = {
+  reason: "too_large",
+  status: {
+    code: grpcCode.RESOURCE_EXHAUSTED,
+    message: "the message is larger than max_recv_msg_size; send smaller batches",
+  },
+};
+
+/** How a call is refused for what is wrong with its body. */
+const refusals: Readonly<Record<LocalFault, Refusal>> = {
+  too_large: tooLarge,
+  not_admitted: overBudget,
+  over_budget: overBudget,
+  bad_flag: malformedBody("the first byte of the message is neither 0 nor 1"),
+  more_than_one: malformedBody("more than one message in a unary call"),
+  missing: malformedBody("no message in a unary call"),
+  truncated: malformedBody("the request ended within its message"),
+  corrupt: malformedBody("the message cannot be decompressed as grpc-encoding says"),
+  compressed_without_encoding: malformedBody("a compressed message without grpc-encoding"),
+  receive_timeout: {
+    reason: "receive_timeout",
+    status: { code: grpcCode.DEADLINE_EXCEEDED, message: "the request did not arrive in time" },
+  },
+};
+
+function malformedBody(problem: string): Refusal {
+  return { reason: "malformed_body", status: { code: grpcCode.INTERNAL, message: problem } };
+}
+
+// One function each for all streams: a closure per stream and event costs more than the work in it.
+function onData(this: ServerHttp2Stream, chunk: Buffer): void {
+  (this as CallStream)[callOf].onData(chunk);
+}
+function onEnd(this: ServerHttp2Stream): void {
+  (this as CallStream)[callOf].onEnd();
+}
+function onClose(this: ServerHttp2Stream): void {
+  (this as CallStream)[callOf].onClose();
+}
+/** A stream that fails is closed too, which is where it is dealt with. */
+function ignoreError(): void {}
