@@ -17,8 +17,11 @@ export type ShardOutcome =
   | { readonly kind: "delivered"; readonly rejectedItems: number; readonly message: string }
   /** A verdict on the data: sending it again would be refused again. */
   | { readonly kind: "rejected"; readonly status: RpcStatus }
-  /** Not now: worth another attempt, at the earliest after `status.retryDelayMs`. */
-  | { readonly kind: "undelivered"; readonly status: RpcStatus };
+  /**
+   * Not now: worth another attempt, at the earliest after `status.retryDelayMs`. With `mayHaveArrived` the backend
+   * may have taken some of it (its answer was lost, say), so that another attempt may repeat that.
+   */
+  | { readonly kind: "undelivered"; readonly status: RpcStatus; readonly mayHaveArrived?: boolean };
 
 /** Delivers to one backend. Never rejects. */
 export interface Lane {

@@ -1,0 +1,144 @@
+/** Sends requests to one backend by OTLP/gRPC. */
+import { validateHeaderName, validateHeaderValue } from "node:http";
+import { monotonicMs } from "../base/clock.ts";
+import { type ContentCoding, compress } from "../base/compression.ts";
+import { errorMessage, OtlpRingError } from "../base/errors.ts";
+import type { Logger } from "../base/logger.ts";
+import type { ClientTls } from "../base/tls.ts";
+import { formatTimeout } from "../grpc/timeout.ts";
+import type { ForwardedHeaders } from "../otlp/export-request.ts";
+import { type Signal, signalFacts, signals } from "../otlp/signal.ts";
+import { parseTarget } from "./dial.ts";
+import { unaryCall } from "./grpc-call.ts";
+import { GrpcConnection } from "./grpc-connection.ts";
+import { GrpcTransport } from "./grpc-transport.ts";
+import { messageBody } from "./message-body.ts";
+import { type CallOutcome, outcomeOf } from "./outcome.ts";
+import type { Sender } from "./sender.ts";
+
+export interface GrpcSenderOptions {
+  /** `host:port` of the backend. */
+  readonly member: string;
+  /** `otlp-ring/<version>`. */
+  readonly userAgent: string;
+  /** Of requests. Default identity. */
+  readonly compression?: ContentCoding;
+  /** Sent with every call, in place of forwarded ones of the same name. Default none. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Absent: plain text. */
+  readonly tls?: ClientTls;
+  /** For name resolution, TCP, TLS and HTTP/2 together. Default 3000. */
+  readonly connectTimeoutMs?: number;
+  /** A backend that is silent for this long while calls are open is pinged. Default 10,000. */
+  readonly keepaliveTimeMs?: number;
+  /** How long it may then stay silent. Default 5000. */
+  readonly keepaliveTimeoutMs?: number;
+}
+
+/** A request that the backend did not look at (GOAWAY) is sent again, this often at most. */
+const attemptsMax = 3;
+
+/** Compression of less than this saves nothing on the wire. */
+const compressedBytesMin = 256;
+
+/** Names that gRPC and HTTP/2 give a meaning, which neither configuration nor clients may set. */
+const reservedName =
+  /^(?::|grpc-|(?:te|content-type|content-length|user-agent|host|connection|transfer-encoding|keep-alive|upgrade|proxy-connection|http2-settings)$)/;
+
+/** @throws {OtlpRingError} `invalid_endpoint` or `invalid_header`. */
+export function createGrpcSender(options: GrpcSenderOptions, modules: { readonly logger: Logger }): Sender {
+  const { member, compression = "identity" } = options;
+  const connection = new GrpcConnection(
+    {
+      target: parseTarget(member),
+      tls: options.tls,
+      connectTimeoutMs: options.connectTimeoutMs ?? 3000,
+      keepaliveTimeMs: options.keepaliveTimeMs ?? 10_000,
+      keepaliveTimeoutMs: options.keepaliveTimeoutMs ?? 5000,
+    },
+    modules,
+  );
+  const headersOf = headerWriter(options);
+
+  return {
+    get connectionState() {
+      return connection.stateKind;
+    },
+    async call(signal, forwardedHeaders, payloads, deadlineMs): Promise<CallOutcome> {
+      let body: readonly Buffer[] | undefined;
+      for (let attempt = 1; ; attempt += 1) {
+        const transport = connection.transport ?? (await connection.whenReady(deadlineMs));
+        if (!(transport instanceof GrpcTransport)) {
+          return outcomeOf({ kind: "unprocessed", detail: transport.reason }, member);
+        }
+        // Not before there is a connection: compression for a backend that is away is work for nothing.
+        body ??= encodedBody(payloads, compression);
+        const rawHeaders = headersOf(signal, forwardedHeaders, deadlineMs - monotonicMs());
+        const end = await unaryCall(transport, { rawHeaders, body, deadlineMs });
+        if (end.kind !== "unprocessed" || attempt === attemptsMax) return outcomeOf(end, member);
+      }
+    },
+    close: () => connection.close(),
+  };
+}
+
+function encodedBody(payloads: readonly Buffer[], coding: ContentCoding): Buffer[] {
+  if (coding === "identity") return messageBody(payloads, false);
+  const joined = payloads.length === 1 ? payloads[0]! : Buffer.concat(payloads);
+  if (joined.length < compressedBytesMin) return messageBody([joined], false);
+  return messageBody([compress(coding, joined)], true);
+}
+
+type HeaderWriter = (signal: Signal, forwarded: ForwardedHeaders, timeoutMs: number) => string[];
+
+/** Everything that is the same for every call is put together once. */
+function headerWriter(options: GrpcSenderOptions): HeaderWriter {
+  const configured = configuredHeaders(options.headers ?? {});
+  const fixed = new Map(signals.map((signal) => [signal, fixedHeaders(signal, options, configured)]));
+  return (signal, forwarded, timeoutMs) => {
+    const headers = fixed.get(signal)!.concat("grpc-timeout", formatTimeout(timeoutMs));
+    for (const [name, value] of forwarded.entries) {
+      if (!configured.has(name) && !reservedName.test(name)) headers.push(name, value);
+    }
+    return headers;
+  };
+}
+
+function fixedHeaders(
+  signal: Signal,
+  options: GrpcSenderOptions,
+  configured: ReadonlyMap<string, string>,
+): string[] {
+  const compression = options.compression ?? "identity";
+  return [
+    ...[":method", "POST"],
+    ...[":scheme", options.tls === undefined ? "http" : "https"],
+    ...[":authority", options.member],
+    ...[":path", signalFacts[signal].grpcPath],
+    ...["content-type", "application/grpc"],
+    ...["te", "trailers"],
+    ...["user-agent", options.userAgent],
+    ...(compression === "identity" ? [] : ["grpc-encoding", compression]),
+    ...["grpc-accept-encoding", "identity,gzip,zstd,deflate"],
+    ...[...configured].flat(),
+  ];
+}
+
+function configuredHeaders(headers: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
+  const configured = new Map<string, string>();
+  for (const [givenName, value] of Object.entries(headers)) {
+    const name = givenName.toLowerCase();
+    if (reservedName.test(name)) {
+      throw new OtlpRingError("invalid_header", `headers: "${name}" belongs to gRPC and cannot be set`);
+    }
+    try {
+      validateHeaderName(name);
+      validateHeaderValue(name, value);
+    } catch (error) {
+      // Node's words name the header and never its value, which may be a secret.
+      throw new OtlpRingError("invalid_header", `headers: ${errorMessage(error)}`);
+    }
+    configured.set(name, value);
+  }
+  return configured;
+}
