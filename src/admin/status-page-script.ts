@@ -51,7 +51,7 @@ function duration(seconds) {
 function colour(name) {
   let hash = 0;
   for (const letter of name) hash = (hash * 31 + letter.codePointAt(0)) >>> 0;
-  return "hsl(" + ((hash * 137.508) % 360).toFixed(0) + " 55% 52%)";
+  return "hsl(" + ((hash * 137.508) % 360).toFixed(0) + " 48% 54%)";
 }
 
 function swatch(endpoint) {
@@ -61,7 +61,7 @@ function swatch(endpoint) {
 }
 
 function stateClass(state) {
-  if (/ready|^up$|^ok$|idle/i.test(state)) return "good";
+  if (/^(ready|connected|idle|up|ok)$/i.test(state)) return "good";
   return /fail|down|refus|dead|error/i.test(state) ? "bad" : "wait";
 }
 
@@ -142,7 +142,7 @@ function showBackends(backends) {
     numberColumn("Queued"), numberColumn("p50"), numberColumn("p99"), column("Last error")];
   const rows = backends.map((backend) => [
     element("span", "mono", swatch(backend.endpoint), backend.endpoint), backend.exporter,
-    element("span", stateClass(backend.state), backend.state), element("span", "faint", clock(backend.since)),
+    element("span", "state " + stateClass(backend.state), backend.state), element("span", "faint", clock(backend.since)),
     count(backend.inFlight), bytes(backend.queuedBytes), millis(backend.latencyP50Ms), millis(backend.latencyP99Ms),
     element("span", "bad", backend.lastError ?? "")]);
   byId("backends").replaceChildren(table(columns, rows));

@@ -20,7 +20,7 @@ body {
 }
 header { display: flex; flex-wrap: wrap; align-items: baseline; gap: .25rem 1rem; margin-bottom: 1rem; }
 h1 { margin: 0; font-size: 1.4rem; }
-h2 { margin: 0 0 .75rem; font-size: 1rem; }
+h2 { margin: 0 0 .75rem; font-size: 1rem; overflow-wrap: anywhere; }
 h2 small { color: var(--faint); font-weight: normal; }
 section {
   margin-bottom: 1rem; padding: 1rem 1.25rem; overflow-x: auto;
@@ -30,7 +30,8 @@ table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nu
 th { color: var(--faint); font-weight: 500; font-size: .85rem; text-align: left; }
 th, td { padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: baseline; }
 tr:last-child td { border-bottom: 0; }
-th.number, td.number { text-align: right; }
+th.number, td.number { text-align: right; white-space: nowrap; }
+.state { white-space: nowrap; }
 code, .mono { font-family: ui-monospace, monospace; font-size: .9em; overflow-wrap: anywhere; }
 .faint { color: var(--faint); }
 .badge { padding: .05rem .6rem; border: 1px solid currentColor; border-radius: 1rem; font-size: .85rem; }
