@@ -7,7 +7,7 @@ import {
   type ServerHttp2Stream,
   type ServerOptions,
 } from "node:http2";
-import { createServer, type Socket, type Server as TcpServer } from "node:net";
+import { connect, createServer, type Socket, type Server as TcpServer } from "node:net";
 import {
   type ChannelOptions,
   Metadata,
@@ -135,7 +135,7 @@ export async function startProxy(port: number): Promise<Proxy> {
     connections += 1;
     const upstream = connect(port, "127.0.0.1");
     upstream.on("error", () => undefined);
-    upstream.on("close", () => socket.destroy());
+    upstream.on("close", () => socket.end());
     socket.on("close", () => upstream.destroy());
     socket.on("data", (bytes) => isSilent || upstream.write(bytes));
     upstream.on("data", (bytes) => isSilent || socket.write(bytes));
