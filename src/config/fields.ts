@@ -41,7 +41,7 @@ export type FieldFacts =
       readonly json: JsonSchema;
     })
   | (CommonFacts & { readonly kind: "section"; readonly shape: Shape; readonly filled?: true })
-  | (CommonFacts & { readonly kind: "list"; readonly element: z.ZodType; readonly range?: string })
+  | (CommonFacts & { readonly kind: "list"; readonly element: z.ZodType; readonly min: number })
   | (CommonFacts & { readonly kind: "map"; readonly element: z.ZodType })
   | (CommonFacts & { readonly kind: "anything" });
 
@@ -51,6 +51,21 @@ export function factsOf(field: z.ZodType): FieldFacts {
   const facts = factsOfFields.get(field);
   if (facts === undefined) throw new TypeError("the field was not made by fields.ts");
   return facts;
+}
+
+/** True for what a file must have. */
+export function isRequired(facts: FieldFacts): boolean {
+  switch (facts.kind) {
+    case "value":
+      return facts.optional !== true && facts.default === undefined;
+    case "section":
+      return facts.optional !== true && facts.filled !== true;
+    case "list":
+      return facts.optional !== true && facts.min > 0;
+    case "map":
+    case "anything":
+      return false;
+  }
 }
 
 export type Presence = { readonly optional?: true; readonly default?: unknown };
@@ -113,23 +128,23 @@ export function list<T, const F extends CommonFacts & { readonly min?: number; r
     (input) => typed(input) ?? absent,
     facts.optional === true ? elements.optional() : elements,
   );
-  return register(
-    field,
-    { kind: "list", element, range: `${min} to ${max}`, ...(rest as CommonFacts) },
-    facts.optional,
-    absent,
-  );
+  return register(field, { kind: "list", element, min, ...(rest as CommonFacts) }, facts.optional, absent);
 }
 
-/** A mapping of names that are the user's own. */
-export function mapOf<T, const F extends CommonFacts>(
-  element: Field<T>,
-  facts: F,
-): Field<ReadonlyMap<string, T>> {
+/** A mapping of names that are the user's own; `keyFault` says what was expected in place of a name. */
+export function mapOf<
+  T,
+  const F extends CommonFacts & { readonly keyFault?: (key: string) => string | undefined },
+>(element: Field<T>, facts: F): Field<ReadonlyMap<string, T>> {
+  const { keyFault = () => undefined, ...rest } = facts;
+  const keys = z.string().superRefine((key, context) => {
+    const expected = keyFault(key);
+    if (expected !== undefined) context.addIssue({ code: "custom", message: expected });
+  });
   const field = z
-    .preprocess((input) => typed(input) ?? {}, z.record(z.string(), element, { error: "a mapping" }))
+    .preprocess((input) => typed(input) ?? {}, z.record(keys, element, { error: "a mapping" }))
     .transform((record) => new Map(Object.entries(record)));
-  return register(field, { kind: "map", element, ...facts }, undefined, new Map());
+  return register(field, { kind: "map", element, ...(rest as CommonFacts) }, undefined, new Map());
 }
 
 /** A mapping whose keys are known; `filled`: absent, it is there with its defaults. */
@@ -176,6 +191,7 @@ function register<T>(
 
 export type ReadIssue =
   | { readonly kind: "mismatch"; readonly path: Path; readonly expected: string }
+  | { readonly kind: "wrong_key"; readonly path: Path; readonly expected: string }
   | { readonly kind: "unknown_keys"; readonly path: Path; readonly keys: readonly string[] };
 
 /** Reads a plain value; every issue of it, or the result. */
@@ -185,12 +201,14 @@ export function readField<T>(
 ): { readonly value: T } | { readonly issues: readonly ReadIssue[] } {
   const result = field.safeParse(input);
   if (result.success) return { value: result.data };
-  return {
-    issues: result.error.issues.map((issue) => {
-      const path = issue.path.map((segment) => (typeof segment === "number" ? segment : String(segment)));
-      return issue.code === "unrecognized_keys"
-        ? { kind: "unknown_keys", path, keys: issue.keys }
-        : { kind: "mismatch", path, expected: issue.message };
-    }),
-  };
+  return { issues: result.error.issues.map(readIssue) };
+}
+
+function readIssue(issue: z.core.$ZodIssue): ReadIssue {
+  const path = issue.path.map((segment) => (typeof segment === "number" ? segment : String(segment)));
+  if (issue.code === "unrecognized_keys") return { kind: "unknown_keys", path, keys: issue.keys };
+  if (issue.code === "invalid_key") {
+    return { kind: "wrong_key", path, expected: issue.issues[0]?.message ?? "another key" };
+  }
+  return { kind: "mismatch", path, expected: issue.message };
 }

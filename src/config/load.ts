@@ -7,9 +7,9 @@ import { parseOverride } from "./overrides.ts";
 import { ConfigurationReader } from "./reader.ts";
 import { resolveSettings } from "./resolve/settings.ts";
 import type { GatewaySettings } from "./settings.ts";
-import { emptyMap, type SourceNode } from "./source-tree.ts";
+import { describeNode, emptyMap, type SourceNode } from "./source-tree.ts";
 import { type Environment, substitute } from "./substitute.ts";
-import { FILE_BYTES_MAX, parseYaml } from "./yaml.ts";
+import { FILE_BYTES_MAX, type ParsedYaml, parseYaml } from "./yaml.ts";
 
 /** A file on disk, or a text with the name that faults call it. */
 export type ConfigurationFile = string | { readonly name: string; readonly text: string };
@@ -30,11 +30,11 @@ export interface LoadedSettings {
 
 /** @throws {ConfigurationError} with every fault at once, in the order of places. */
 export function loadSettings(sources: ConfigurationSources): LoadedSettings {
-  const { root, faults } = loadTree(sources);
+  const { root, faults, isBroken } = loadTree(sources);
   const files = sources.files.map(fileName);
   const reader = new ConfigurationReader(root, faults.substitution);
-  // Values that could not be read are missing, and would be told of twice.
-  const settings = faults.syntax.length === 0 ? resolveSettings(reader) : undefined;
+  // What a broken file lacks would be told of as missing.
+  const settings = isBroken ? undefined : resolveSettings(reader);
   const all = sortFaults([...faults.syntax, ...reader.faults], files);
   if (settings === undefined || all.length > 0) throw new ConfigurationError(all);
   return { settings, warnings: sortFaults(reader.warnings, files) };
@@ -44,11 +44,14 @@ export function loadSettings(sources: ConfigurationSources): LoadedSettings {
 export function loadTree(sources: ConfigurationSources): {
   readonly root: SourceNode;
   readonly faults: { readonly syntax: readonly Fault[]; readonly substitution: readonly Fault[] };
+  readonly isBroken: boolean;
 } {
   const syntax: Fault[] = [];
   let merged: SourceNode | undefined;
-  const mergeOver = (over: { root: SourceNode; faults: readonly Fault[] }): void => {
+  let isBroken = false;
+  const mergeOver = (over: ParsedYaml): void => {
     syntax.push(...over.faults);
+    isBroken ||= over.isBroken;
     merged = merged === undefined ? over.root : mergeTrees(merged, over.root);
   };
   for (const file of sources.files) mergeOver(parseFile(file));
@@ -57,19 +60,20 @@ export function loadTree(sources: ConfigurationSources): {
     merged ?? emptyMap({ kind: "file", file: "the configuration", line: 0, column: 0 }),
     sources.env,
   );
-  return { root, faults: { syntax, substitution } };
+  return { root, faults: { syntax, substitution }, isBroken };
 }
 
-function fileName(file: ConfigurationFile): string {
+export function fileName(file: ConfigurationFile): string {
   return typeof file === "string" ? file : file.name;
 }
 
-function parseFile(file: ConfigurationFile): { root: SourceNode; faults: readonly Fault[] } {
+function parseFile(file: ConfigurationFile): ParsedYaml {
   const name = fileName(file);
   const placeOf = (line: number, column: number): Place => ({ kind: "file", file: name, line, column });
   const unusable = (message: string) => ({
     root: emptyMap(placeOf(0, 0)),
     faults: [{ place: placeOf(0, 0), path: [], message }],
+    isBroken: true,
   });
   let text: string;
   try {
@@ -77,13 +81,11 @@ function parseFile(file: ConfigurationFile): { root: SourceNode; faults: readonl
   } catch (error) {
     return unusable(`expected a readable file, got: ${errorMessage(error)}`);
   }
-  const { root, faults } = parseYaml(text, placeOf);
-  const isEmpty = root.kind === "scalar" && root.value === null;
-  if (faults.length === 0 && isEmpty) return { root: emptyMap(placeOf(1, 1)), faults };
-  if (faults.length === 0 && root.kind !== "map") {
-    return unusable("expected a mapping with receivers, exporters and service, got something else");
-  }
-  return { root, faults };
+  const parsed = parseYaml(text, placeOf);
+  const { root } = parsed;
+  if (parsed.isBroken || root.kind === "map") return parsed;
+  if (root.kind === "scalar" && root.value === null) return { ...parsed, root: emptyMap(placeOf(1, 1)) };
+  return unusable(`expected a mapping with receivers, exporters and service, got ${describeNode(root)}`);
 }
 
 function readBounded(path: string): string {

@@ -1,7 +1,7 @@
 /** `--set KEY=VALUE`: a small configuration of one value, merged over the files. */
-import type { Fault, Place } from "./fault.ts";
-import { emptyMap, type SourceNode } from "./source-tree.ts";
-import { parseYaml } from "./yaml.ts";
+import type { Place } from "./fault.ts";
+import { emptyMap } from "./source-tree.ts";
+import { type ParsedYaml, parseYaml } from "./yaml.ts";
 
 const SEGMENTS_MAX = 32;
 /** One segment of a key: in double quotes where it holds a dot, and what follows it. */
@@ -11,24 +11,21 @@ const segmentPattern = /(?:"((?:[^"\\]|\\.)*)"|([^."=]+))(\.|$)/y;
  * The tree of one override. The key's segments are parted by dots (`exporters.load_balancing/a.routing_key`); one that
  * holds a dot stands in double quotes. The value is YAML.
  */
-export function parseOverride(
-  override: string,
-  order: number,
-): { root: SourceNode; faults: readonly Fault[] } {
+export function parseOverride(override: string, order: number): ParsedYaml {
   const separator = separatorOf(override);
   const key = override.slice(0, separator === -1 ? undefined : separator);
   const place: Place = { kind: "set", key, order };
   const segments = separator === -1 ? undefined : splitKey(key);
   if (segments === undefined) {
     const message = `expected KEY=VALUE such as service.shutdown.delay=5s, got ${JSON.stringify(key)}`;
-    return { root: emptyMap(place), faults: [{ place, path: [], message }] };
+    return { root: emptyMap(place), faults: [{ place, path: [], message }], isBroken: false };
   }
-  const { root: value, faults } = parseYaml(override.slice(separator + 1), () => place);
+  const { root: value, faults, isBroken } = parseYaml(override.slice(separator + 1), () => place);
   let root = value;
   for (const segment of segments.toReversed()) {
     root = { kind: "map", place, entries: new Map([[segment, { keyPlace: place, value: root }]]) };
   }
-  return { root, faults: faults.map((fault) => ({ ...fault, path: segments })) };
+  return { root, faults: faults.map((fault) => ({ ...fault, path: segments })), isBroken };
 }
 
 /** The first "=" outside quotes. */

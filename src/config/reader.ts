@@ -1,6 +1,5 @@
 /** Reads parts of a source tree by their schema, and gathers every fault and warning with its place. */
 import type { Fault, Path } from "./fault.ts";
-import { formatPath } from "./fault.ts";
 import { type Field, type FieldFacts, factsOf, type ReadIssue, readField } from "./fields.ts";
 import { toPlain } from "./plain-value.ts";
 import { describeNode, keyPlaceAt, nodeAt, quoted, type SourceNode, valuePlaceAt } from "./source-tree.ts";
@@ -13,13 +12,10 @@ export class ConfigurationReader {
   readonly faults: Fault[] = [];
   readonly warnings: Fault[] = [];
   readonly #root: SourceNode;
-  /** Values that substitution has found wanting: one fault is enough. */
-  readonly #faultyPaths: ReadonlySet<string>;
 
   constructor(root: SourceNode, substitutionFaults: readonly Fault[]) {
     this.#root = root;
     this.faults.push(...substitutionFaults);
-    this.#faultyPaths = new Set(substitutionFaults.map(({ path }) => formatPath(path)));
   }
 
   /** The keys of the mapping at `path`; none where there is nothing, or something else. */
@@ -47,19 +43,28 @@ export class ConfigurationReader {
     return node !== undefined && !(node.kind === "scalar" && node.value === null);
   }
 
-  /** The value at `path`; undefined where it has a fault, which is then among `faults`. */
+  /**
+   * The value at `path`. Where parts of it have faults (which are then among `faults`), it is what is left without
+   * them, so that the rest can be checked all the same; undefined where that is not enough.
+   */
   read<T>(field: Field<T>, path: Path): T | undefined {
     const node = nodeAt(this.#root, path);
     this.#warnOfIgnored(factsOf(field), path);
-    const result = readField(field, node === undefined ? undefined : toPlain(node));
+    const plain = node === undefined ? undefined : toPlain(node);
+    const result = readField(field, plain);
     if ("value" in result) return result.value;
-    for (const issue of result.issues) this.#report(field, path, issue);
-    return undefined;
+    let rest = plain;
+    for (const issue of result.issues) {
+      this.#report(field, path, issue);
+      for (const faulty of faultyPathsOf(issue)) rest = withoutPath(rest, faulty);
+    }
+    const again = readField(field, rest);
+    return "value" in again ? again.value : undefined;
   }
 
-  /** A fault of the value at `path`: `expected …, got …`. */
+  /** A fault of the value at `path`: `expected …, got …`. Nothing where it, or a part of it, has a fault already. */
   expected(path: Path, what: string, got?: string): void {
-    if (this.#isFaulty(path)) return;
+    if (this.faults.some((fault) => isWithin(fault.path, path) || isWithin(path, fault.path))) return;
     const message = `expected ${what}, got ${got ?? describeNode(nodeAt(this.#root, path))}`;
     this.faults.push({ place: valuePlaceAt(this.#root, path), path, message });
   }
@@ -76,21 +81,19 @@ export class ConfigurationReader {
   #report(field: Field<unknown>, base: Path, issue: ReadIssue): void {
     const path = [...base, ...issue.path];
     const { facts, isSecret } = followFacts(field, issue.path);
-    if (issue.kind === "unknown_keys") {
-      const known = facts.kind === "section" ? Object.keys(facts.shape) : [];
-      for (const key of issue.keys) this.unknownKey([...path, key], known);
-      return;
+    switch (issue.kind) {
+      case "unknown_keys": {
+        const known = facts.kind === "section" ? Object.keys(facts.shape) : [];
+        for (const key of issue.keys) this.unknownKey([...path, key], known);
+        break;
+      }
+      case "wrong_key":
+        this.faultAtKey(path, `expected ${issue.expected}, got ${quoted(String(path.at(-1)))}`);
+        break;
+      case "mismatch":
+        this.expected(path, issue.expected, describe(nodeAt(this.#root, path), facts, isSecret));
+        break;
     }
-    const node = nodeAt(this.#root, path);
-    const isShown = !isSecret || node?.kind !== "scalar" || node.value === null;
-    const got = isShown ? describeNode(node) : "a value that is not shown";
-    const isWord =
-      facts.kind === "value" && node?.kind === "scalar" && typeof node.value === "string" && isShown;
-    this.expected(
-      path,
-      issue.expected,
-      got + (isWord ? suggestion(String(node.value), facts.choices ?? []) : ""),
-    );
   }
 
   unknownKey(path: Path, known: readonly string[]): void {
@@ -98,10 +101,6 @@ export class ConfigurationReader {
     const meant = suggestion(key, known);
     const what = meant !== "" || known.length > KEYS_SHOWN ? "a known key" : `one of ${known.join(", ")}`;
     this.faultAtKey(path, `expected ${what}, got ${quoted(key)}${meant}`);
-  }
-
-  #isFaulty(path: Path): boolean {
-    return path.some((_, index) => this.#faultyPaths.has(formatPath(path.slice(0, index + 1))));
   }
 
   /** Warns of every key that is there, but has no effect. */
@@ -120,6 +119,42 @@ export class ConfigurationReader {
       for (const index of node.items.keys()) this.#warnOfIgnored(element, [...path, index]);
     }
   }
+}
+
+/** What a fault says of a value: nothing of one that is secret, or that stands where secrets should. */
+function describe(node: SourceNode | undefined, facts: FieldFacts, isSecret: boolean): string {
+  const isScalar = node?.kind === "scalar" && node.value !== null;
+  if (!isScalar) return describeNode(node);
+  if (isSecret || holdsSecrets(facts)) return "a value that is not shown";
+  const choices = facts.kind === "value" ? (facts.choices ?? []) : [];
+  return describeNode(node) + suggestion(node.text, choices);
+}
+
+function holdsSecrets(facts: FieldFacts): boolean {
+  if (facts.secret === true) return true;
+  if (facts.kind === "section")
+    return Object.values(facts.shape).some((field) => holdsSecrets(factsOf(field)));
+  return (facts.kind === "list" || facts.kind === "map") && holdsSecrets(factsOf(facts.element));
+}
+
+function faultyPathsOf(issue: ReadIssue): Path[] {
+  return issue.kind === "unknown_keys" ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
+}
+
+/** A copy without what is at `path`; where that is in a list, without the list. */
+function withoutPath(value: unknown, path: Path): unknown {
+  const [key, ...rest] = path;
+  const isMapping = typeof value === "object" && value !== null && Object.getPrototypeOf(value) === null;
+  if (!isMapping || key === undefined) return undefined;
+  const child = withoutPath((value as Record<string, unknown>)[key], rest);
+  const copy: Record<string, unknown> = Object.assign(Object.create(null), value);
+  if (child === undefined) delete copy[key];
+  else copy[key] = child;
+  return copy;
+}
+
+function isWithin(path: Path, outer: Path): boolean {
+  return path.length > 0 && outer.length > 0 && outer.every((segment, index) => path[index] === segment);
 }
 
 /** The facts of what a path leads to within a field, and whether anything on the way is secret. */

@@ -227,6 +227,32 @@ export function target<const F extends ValueFacts>(facts: F, defaultPort: number
   );
 }
 
+/** Text that a function checks: it answers what was expected instead, or undefined. */
+export function checkedText<const F extends ValueFacts>(
+  checked: {
+    readonly type: string;
+    readonly expected: string;
+    readonly fault: (value: string) => string | undefined;
+  },
+  facts: F,
+): Field<Read<string, F>> {
+  const { type, expected, fault } = checked;
+  return valueField(
+    {
+      type,
+      expected,
+      json: { type: "string", minLength: 1 },
+      read: (input) => {
+        const value = textual(input);
+        if (typeof value !== "string" || value === "") return new Mismatch(expected);
+        const instead = fault(value);
+        return instead === undefined ? value : new Mismatch(instead);
+      },
+    },
+    facts,
+  );
+}
+
 /** `auto` or a count. */
 export function autoOr<const F extends IntegerFacts>(facts: F): Field<Read<number | "auto", F>> {
   const { min, max, ...rest } = facts;

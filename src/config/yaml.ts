@@ -33,6 +33,8 @@ const DEPTH_MAX = 64;
 export interface ParsedYaml {
   readonly root: SourceNode;
   readonly faults: readonly Fault[];
+  /** True where values may be missing from the tree, so that what is said of it may mislead. */
+  readonly isBroken: boolean;
 }
 
 /** Says where an offset of the text is. */
@@ -45,7 +47,11 @@ export type PlaceOf = (line: number, column: number) => Place;
 export function parseYaml(text: string, placeOf: PlaceOf): ParsedYaml {
   if (text.length > FILE_BYTES_MAX) {
     const message = `expected at most ${FILE_BYTES_MAX} characters, got ${text.length}`;
-    return { root: emptyMap(placeOf(0, 0)), faults: [{ place: placeOf(0, 0), path: [], message }] };
+    return {
+      root: emptyMap(placeOf(0, 0)),
+      faults: [{ place: placeOf(0, 0), path: [], message }],
+      isBroken: true,
+    };
   }
   const lines = new LineCounter();
   const references = new MaskedReferences(text);
@@ -66,10 +72,12 @@ export function parseYaml(text: string, placeOf: PlaceOf): ParsedYaml {
     message:
       code === "DUPLICATE_KEY"
         ? "expected each key once in a mapping, got it again"
-        : `expected YAML, got: ${references.unmask(message)}`,
+        : // What stands there is left out: it may be half a password.
+          `expected YAML, got: ${references.unmask(message).replace(/: ".*$/s, "")}`,
   }));
+  const isBroken = document.errors.some(({ code }) => code !== "DUPLICATE_KEY");
   const builder = new TreeBuilder(document, references, at, faults);
-  return { root: builder.build(document.contents, 0), faults };
+  return { root: builder.build(document.contents, 0), faults, isBroken };
 }
 
 /** Writes plain values as YAML. */

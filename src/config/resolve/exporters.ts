@@ -1,11 +1,9 @@
 /** `exporters`, as pools of backends. */
-import { BlockList, isIP } from "node:net";
 import type { ClientTlsSettings } from "../../base/tls.ts";
 import { defaultRoutingKey, type RoutingKey, routingKeys } from "../../otlp/routing-key.ts";
 import { type Signal, signals } from "../../otlp/signal.ts";
 import type { Path } from "../fault.ts";
 import { readField } from "../fields.ts";
-import { forwardedHeaderNameFault, headerNameFault } from "../header-names.ts";
 import type { ConfigurationReader } from "../reader.ts";
 import { type ClientTlsSection, type LoadBalancingSection, walField } from "../schema/exporters.ts";
 import type { ExporterSettings, OtlpGrpcProtocolSettings, WalSettings } from "../settings.ts";
@@ -43,8 +41,6 @@ function resolveExporter(
   if (section === undefined) return undefined;
   const wal = resolveWal(section, path, extensions);
   const protocol = resolveProtocol(reader, section, path, extensions);
-  const forwardHeaders = resolveForwardHeaders(reader, section, path);
-  const allowedCidrs = resolveCidrs(reader, section, path);
   checkRoutingAttributes(reader, section, path);
   if (section.ring.compat !== "none") {
     reader.expected([...path, "ring", "compat"], "none, the only ring of this version");
@@ -70,8 +66,9 @@ function resolveExporter(
       maxBatchSizeBytes: section.delivery.max_batch_size,
     },
     handoff: { windowMs: section.handoff.window },
-    forwardHeaders,
-    ...defined({ wal, allowedCidrs }),
+    forwardHeaders: [...new Set(section.forward_headers.map((name) => name.toLowerCase()))].sort(),
+    ...(section.allowed_cidrs.length > 0 && { allowedCidrs: section.allowed_cidrs }),
+    ...defined({ wal }),
   };
 }
 
@@ -96,18 +93,11 @@ function resolveProtocol(
 ): OtlpGrpcProtocolSettings {
   const { otlp } = section.protocol;
   const path = [...exporterPath, "protocol", "otlp"];
-  const headers: Record<string, string> = {};
-  for (const [name, value] of otlp.headers) {
-    const fault = headerNameFault(name.toLowerCase());
-    if (fault !== undefined)
-      reader.faultAtKey([...path, "headers", name], `expected ${fault}, got "${name}"`);
-    headers[name.toLowerCase()] = value;
-  }
   return {
     type: "otlp_grpc",
     timeoutMs: section.delivery.timeout ?? otlp.timeout ?? CALL_TIMEOUT_DEFAULT_MS,
     compression: otlp.compression === "none" ? "identity" : otlp.compression,
-    headers,
+    headers: Object.fromEntries(Array.from(otlp.headers, ([name, value]) => [name.toLowerCase(), value])),
     keepalive: { timeMs: otlp.keepalive.time, timeoutMs: otlp.keepalive.timeout },
     ...defined({
       tls: resolveClientTls(reader, otlp.tls, [...path, "tls"]),
@@ -169,44 +159,4 @@ function resolveWal(
 function walOf(directory: string): LoadBalancingSection["wal"] {
   const read = readField(walField, { directory });
   return "value" in read ? read.value : undefined;
-}
-
-function resolveForwardHeaders(
-  reader: ConfigurationReader,
-  section: LoadBalancingSection,
-  path: Path,
-): string[] {
-  const names = new Set<string>();
-  for (const [index, given] of section.forward_headers.entries()) {
-    const name = given.toLowerCase();
-    const fault = forwardedHeaderNameFault(name);
-    if (fault !== undefined) reader.expected([...path, "forward_headers", index], fault);
-    names.add(name);
-  }
-  return [...names].sort();
-}
-
-function resolveCidrs(
-  reader: ConfigurationReader,
-  section: LoadBalancingSection,
-  path: Path,
-): string[] | undefined {
-  for (const [index, cidr] of section.allowed_cidrs.entries()) {
-    if (!isCidr(cidr)) {
-      reader.expected([...path, "allowed_cidrs", index], 'a network such as "10.0.0.0/8" or "fd00::/8"');
-    }
-  }
-  return section.allowed_cidrs.length === 0 ? undefined : section.allowed_cidrs;
-}
-
-function isCidr(text: string): boolean {
-  const [address = "", prefix = "", ...rest] = text.split("/");
-  const family = isIP(address);
-  if (family === 0 || rest.length > 0 || !/^\d{1,3}$/.test(prefix)) return false;
-  try {
-    new BlockList().addSubnet(address, Number(prefix), family === 6 ? "ipv6" : "ipv4");
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,5 +1,5 @@
 /** Which components a file may define, by the section they stand in: `type` or `type/name`. */
-import type { Infer } from "../fields.ts";
+import type { Field, Infer } from "../fields.ts";
 import { loadBalancingExporter } from "./exporters.ts";
 import { basicAuth, bearerTokenAuth, fileStorage, healthCheck, zpages } from "./extensions.ts";
 import { otlpReceiver } from "./receivers.ts";
@@ -27,3 +27,14 @@ export const replacedProcessors: Readonly<Record<string, string>> = {
 
 export type ExtensionType = keyof typeof extensionTypes;
 export type ExtensionSection<T extends ExtensionType> = Infer<(typeof extensionTypes)[T]>;
+
+/** The field that describes what stands at `section.name` (or, for service, at `service`); undefined: nothing does. */
+export function fieldOfComponent(section: string, type: string): Field<unknown> | undefined {
+  const types: Readonly<Record<string, Readonly<Record<string, Field<unknown>>>>> = {
+    receivers: receiverTypes,
+    exporters: exporterTypes,
+    extensions: extensionTypes,
+  };
+  const ofSection = Object.hasOwn(types, section) ? types[section]! : {};
+  return Object.hasOwn(ofSection, type) ? ofSection[type] : undefined;
+}

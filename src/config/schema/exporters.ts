@@ -1,8 +1,21 @@
 /** `exporters.load_balancing`: the Collector's load-balancing exporter, and what is ours beside it. */
 import { routingKeys } from "../../otlp/routing-key.ts";
 import { slotCountDefault, slotCountMax, slotCountMin } from "../../ring/ring.ts";
+import { isCidr } from "../cidr.ts";
 import { anything, type Infer, list, mapOf, section } from "../fields.ts";
-import { choice, duration, endpoint, flag, integer, port, size, target, text } from "../values.ts";
+import { forwardedHeaderNameFault, headerNameFault } from "../header-names.ts";
+import {
+  checkedText,
+  choice,
+  duration,
+  endpoint,
+  flag,
+  integer,
+  port,
+  size,
+  target,
+  text,
+} from "../values.ts";
 import { authentication, clientTls } from "./tls.ts";
 
 const replacedByLog =
@@ -43,7 +56,11 @@ const sendingQueue = section(
 
 const headers = mapOf(
   text({ lengthMax: 16_384, pattern: /^[\x20-\x7e]*$/, expected: "printable ASCII", about: "A value." }),
-  { secret: true, about: "Headers to send with every request. Their values are never printed." },
+  {
+    secret: true,
+    keyFault: (name) => headerNameFault(name.toLowerCase()),
+    about: "Headers to send with every request. Their values are never printed.",
+  },
 );
 
 const otlpProtocol = section(
@@ -166,7 +183,7 @@ const resolver = section(
     ),
     aws_cloud_map: anything({ about: "Not supported: use `dns` or `static`." }),
   },
-  { about: "Where the backends are: exactly one of `static` and `dns`." },
+  { filled: true, about: "Where the backends are: exactly one of `static` and `dns`." },
 );
 
 export const walField = section(
@@ -194,6 +211,25 @@ export const walField = section(
     ignored: "this version has no log: it answers UNAVAILABLE where it would write to it",
     about: "The write-ahead log for what a backend cannot take now. Not available in this version.",
   },
+);
+
+const forwardedHeader = checkedText(
+  {
+    type: "text",
+    expected: "the name of a header",
+    fault: (name) => forwardedHeaderNameFault(name.toLowerCase()),
+  },
+  { about: "The name of a header." },
+);
+
+const networkExpected = 'a network such as "10.0.0.0/8" or "fd00::/8"';
+const network = checkedText(
+  {
+    type: "text",
+    expected: networkExpected,
+    fault: (cidr) => (isCidr(cidr) ? undefined : networkExpected),
+  },
+  { about: "A network." },
 );
 
 export const everyRoutingKey = [...new Set(Object.values(routingKeys).flat())];
@@ -270,13 +306,13 @@ export const loadBalancingExporter = section(
       { filled: true, ours: true, about: "How backends are sent to." },
     ),
     wal: walField,
-    forward_headers: list(text({ lengthMax: 128, about: "The name of a header." }), {
+    forward_headers: list(forwardedHeader, {
       max: 32,
       ours: true,
       about:
         "Clients' headers that go on to the backend, such as `x-scope-orgid`. Credentials and the transport's own headers cannot.",
     }),
-    allowed_cidrs: list(text({ lengthMax: 64, about: "A network such as `10.0.0.0/8`." }), {
+    allowed_cidrs: list(network, {
       max: 256,
       ours: true,
       about: "Discovered addresses outside of these networks are refused. Absent: any address.",

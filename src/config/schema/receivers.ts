@@ -31,7 +31,7 @@ const grpc = section(
     keepalive: serverKeepalive,
     include_metadata: flag({
       default: false,
-      about: "Makes clients' headers available. Not needed for `forward_headers`.",
+      about: "Accepted: an exporter's `forward_headers` says which headers of clients are passed on.",
     }),
     tls: serverTls,
     auth: authentication,
@@ -111,7 +111,7 @@ const http = section(
     keep_alives_enabled: flag({ default: true, about: "Lets a connection carry more than one request." }),
     include_metadata: flag({
       default: false,
-      about: "Makes clients' headers available. Not needed for `forward_headers`.",
+      about: "Accepted: an exporter's `forward_headers` says which headers of clients are passed on.",
     }),
     tls: serverTls,
     auth: authentication,

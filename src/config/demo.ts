@@ -1,0 +1,39 @@
+/** The configuration of `otlp-ring demo`: one gateway before backends on the same machine. */
+import { formatYaml } from "./yaml.ts";
+
+export interface DemoConfiguration {
+  /** `host:port` each. */
+  readonly backends: readonly string[];
+  /** Where applications send to; default localhost:4317. */
+  readonly grpcEndpoint?: string;
+  /** Default localhost:8888. */
+  readonly metricsPort?: number;
+  /** Default localhost:13133. */
+  readonly healthEndpoint?: string;
+}
+
+/** YAML for `loadSettings({ files: [{ name: "demo", text }] })`: traces by trace id, metrics and logs by service. */
+export function demoConfiguration(options: DemoConfiguration): string {
+  const { grpcEndpoint = "localhost:4317", metricsPort = 8888, healthEndpoint = "localhost:13133" } = options;
+  const pipeline = { receivers: ["otlp"], exporters: ["load_balancing"] };
+  return formatYaml({
+    receivers: { otlp: { protocols: { grpc: { endpoint: grpcEndpoint } } } },
+    exporters: {
+      load_balancing: {
+        resolver: { static: { hostnames: options.backends } },
+        protocol: { otlp: { tls: { insecure: true }, compression: "none" } },
+      },
+    },
+    extensions: { health_check: { endpoint: healthEndpoint } },
+    service: {
+      extensions: ["health_check"],
+      shutdown: { delay: "0s", drain_timeout: "5s" },
+      telemetry: {
+        metrics: {
+          readers: [{ pull: { exporter: { prometheus: { host: "localhost", port: metricsPort } } } }],
+        },
+      },
+      pipelines: { traces: pipeline, metrics: pipeline, logs: pipeline },
+    },
+  });
+}
