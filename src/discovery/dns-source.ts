@@ -189,7 +189,11 @@ export class DnsSource implements MemberSource {
     if (sameMembers(before, members)) return;
     this.#instruments.updates.add(1);
     this.#logChange(before, members);
-    onMembers(members);
+    try {
+      onMembers(members);
+    } catch (error) {
+      this.#logger.error({ error }, `the new members could not be used: ${errorMessage(error)}`);
+    }
   }
 
   #hold(error: unknown): void {

@@ -75,8 +75,8 @@ export function decodeResponse(bytes: Buffer): DnsResponse | undefined {
       readonly rcode: string;
       readonly opcode: string;
     };
-    // Some of dns-packet's readers run past the end and make up what is missing.
-    if (dnsPacket.decode.bytes > whole.length) return undefined;
+    // Some of dns-packet's readers run past the end and make up what is missing; the position is NaN then, or beyond.
+    if (!(dnsPacket.decode.bytes <= whole.length)) return undefined;
     if (packet.type !== "response" || packet.opcode !== "QUERY") return undefined;
     const [question] = packet.questions ?? [];
     return {
