@@ -74,6 +74,7 @@ function spanMessage(seed: number, trace: number, span: number): Buffer {
     stringAttribute(9, "server.address", "catalog.shop.svc.cluster.local"),
     stringAttribute(9, "network.peer.address", `10.2.${span % 250}.${seed % 250}`),
     intAttribute(9, "server.port", 8080),
+    stringAttribute(9, "user_agent.original", "Mozilla/5.0 (X11; Linux x86_64)"),
     len(15, varintField(3, 1)),
   ]);
 }

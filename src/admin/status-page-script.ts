@@ -107,12 +107,13 @@ function showHeader(status) {
 
 function showAccounts(accounts) {
   const nowMs = performance.now();
-  const columns = [column("Signal"), numberColumn("Received"), numberColumn("Delivered"), numberColumn("On disk"),
-    numberColumn("Rejected"), numberColumn("In flight"), numberColumn("Per second"), column("")];
+  const columns = [column("Signal"), numberColumn("Received"), numberColumn("Delivered"), numberColumn("Rejected"),
+    numberColumn("Returned"), numberColumn("In flight"), numberColumn("Per second"), column("")];
   const rows = accounts.map((account) => {
     const perSecond = rates(account, nowMs);
-    return [account.signal, count(account.received), count(account.delivered), count(account.onDisk),
-      element("span", account.rejected > 0 ? "bad" : "", count(account.rejected)), count(account.inFlight),
+    return [account.signal, count(account.received), count(account.delivered),
+      element("span", account.rejected > 0 ? "bad" : "", count(account.rejected)),
+      element("span", account.returned > 0 ? "wait" : "", count(account.returned)), count(account.inFlight),
       count(Math.round(perSecond.at(-1) ?? 0)), sparkline(perSecond)];
   });
   byId("accounts").replaceChildren(table(columns, rows));
@@ -142,7 +143,7 @@ function showBackends(backends) {
     numberColumn("Queued"), numberColumn("p50"), numberColumn("p99"), column("Last error")];
   const rows = backends.map((backend) => [
     element("span", "mono", swatch(backend.endpoint), backend.endpoint), backend.exporter,
-    element("span", "state " + stateClass(backend.state), backend.state), element("span", "faint", clock(backend.since)),
+    element("span", "state " + stateClass(backend.state), backend.state), element("span", "faint", backend.since ? clock(backend.since) : ""),
     count(backend.inFlight), bytes(backend.queuedBytes), millis(backend.latencyP50Ms), millis(backend.latencyP99Ms),
     element("span", "bad", backend.lastError ?? "")]);
   byId("backends").replaceChildren(table(columns, rows));

@@ -14,13 +14,14 @@ export interface StatusSnapshot {
   readonly events: readonly OperationalEvent[];
 }
 
-/** Items since the start: received = delivered + onDisk + rejected + inFlight. */
+/** Items since the start: received = delivered + rejected + returned + inFlight. */
 export interface SignalAccount {
   readonly signal: string;
   readonly received: number;
   readonly delivered: number;
-  readonly onDisk: number;
   readonly rejected: number;
+  /** Not delivered, and the client was told so. */
+  readonly returned: number;
   readonly inFlight: number;
 }
 
@@ -42,8 +43,8 @@ export interface BackendStatus {
   readonly endpoint: string;
   /** "ready", "connecting", "backing off"…, as the lane calls it. */
   readonly state: string;
-  /** Since when it has been in this state. */
-  readonly since: Date;
+  /** Since when it has been in this state, where that is known. */
+  readonly since?: Date;
   readonly inFlight: number;
   readonly queuedBytes: number;
   readonly latencyP50Ms?: number;

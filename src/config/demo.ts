@@ -10,11 +10,18 @@ export interface DemoConfiguration {
   readonly metricsPort?: number;
   /** Default localhost:13133. */
   readonly healthEndpoint?: string;
+  /** Default localhost:55679. */
+  readonly statusEndpoint?: string;
 }
 
 /** YAML for `loadSettings({ files: [{ name: "demo", text }] })`: traces by trace id, metrics and logs by service. */
 export function demoConfiguration(options: DemoConfiguration): string {
-  const { grpcEndpoint = "localhost:4317", metricsPort = 8888, healthEndpoint = "localhost:13133" } = options;
+  const {
+    grpcEndpoint = "localhost:4317",
+    metricsPort = 8888,
+    healthEndpoint = "localhost:13133",
+    statusEndpoint = "localhost:55679",
+  } = options;
   const pipeline = { receivers: ["otlp"], exporters: ["load_balancing"] };
   return formatYaml({
     receivers: { otlp: { protocols: { grpc: { endpoint: grpcEndpoint } } } },
@@ -24,9 +31,9 @@ export function demoConfiguration(options: DemoConfiguration): string {
         protocol: { otlp: { tls: { insecure: true }, compression: "none" } },
       },
     },
-    extensions: { health_check: { endpoint: healthEndpoint } },
+    extensions: { health_check: { endpoint: healthEndpoint }, zpages: { endpoint: statusEndpoint } },
     service: {
-      extensions: ["health_check"],
+      extensions: ["health_check", "zpages"],
       shutdown: { delay: "0s", drain_timeout: "5s" },
       telemetry: {
         metrics: {

@@ -3,7 +3,6 @@
  * once, and answers when each of them has an outcome.
  */
 import type { Counter, MetricDefinition, MetricRegistry } from "../base/metrics.ts";
-import type { Shard, ShardOutcome } from "../export/delivery.ts";
 import type { ExportRequest, ExportResult, TelemetrySink } from "../otlp/export-request.ts";
 import { type Signal, signalFacts, signals } from "../otlp/signal.ts";
 import { SplitTooLargeError } from "../otlp/split.ts";
@@ -99,22 +98,15 @@ export class Dispatcher implements TelemetrySink {
 }
 
 async function deliver(plan: PlannedExport): Promise<ExporterOutcome> {
-  if (plan.kind === "no_backends") {
-    return { kind: "undelivered", status: plan.status };
-  }
-  const { shards } = plan;
-  // One shard is the common case of small requests, and worth no array.
-  if (shards.length === 1) {
-    const only = shards[0]!;
-    return combineShards([only.shard], [await only.lane.send(only.shard)]);
-  }
-  const sent: Promise<ShardOutcome>[] = [];
-  const parts: Shard[] = [];
-  for (const { lane, shard } of shards) {
-    parts.push(shard);
-    sent.push(lane.send(shard));
-  }
-  return combineShards(parts, await Promise.all(sent));
+  if (plan.kind === "no_backends") return { kind: "undelivered", status: plan.status };
+  const { shards, account } = plan;
+  account.receive(plan.itemCount);
+  const outcomes = await Promise.all(shards.map(({ lane, shard }) => lane.send(shard)));
+  for (const [index, outcome] of outcomes.entries()) account.settle(shards[index]!.shard, outcome);
+  return combineShards(
+    shards.map(({ shard }) => shard),
+    outcomes,
+  );
 }
 
 function noPipeline(signal: Signal): ExportResult {

@@ -7,6 +7,7 @@ import type { RoutingKey } from "../otlp/routing-key.ts";
 import type { Signal } from "../otlp/signal.ts";
 import { Splitter } from "../otlp/split.ts";
 import { grpcCode, type RpcStatus } from "../otlp/status.ts";
+import { Account } from "./account.ts";
 import type { BackendPool } from "./backend-pool.ts";
 
 export const routeMetrics = {
@@ -33,6 +34,7 @@ export type PlannedExport =
   | {
       readonly kind: "shards";
       readonly itemCount: number;
+      readonly account: Account;
       readonly shards: readonly { readonly lane: Lane; readonly shard: Shard }[];
     };
 
@@ -47,7 +49,9 @@ export interface RouteOptions {
 
 export class Route {
   readonly pool: BackendPool;
-  readonly #signal: Signal;
+  readonly signal: Signal;
+  readonly routingKey: RoutingKey;
+  readonly account: Account;
   readonly #splitter: Splitter;
   readonly #forwardHeaders: ReadonlySet<string>;
   readonly #unroutable: Counter | undefined;
@@ -60,7 +64,9 @@ export class Route {
     const { signal, routingKey } = options;
     const keying = createKeying(signal, routingKey, options.routingAttributes);
     this.pool = modules.pool;
-    this.#signal = signal;
+    this.signal = signal;
+    this.routingKey = routingKey;
+    this.account = new Account(modules.pool.name, signal, modules.metrics);
     this.#splitter = new Splitter(signal, keying);
     this.#forwardHeaders = new Set(options.forwardHeaders);
     this.#unroutable =
@@ -86,9 +92,9 @@ export class Route {
     const forwardedHeaders = this.#forwarded(request.forwardedHeaders);
     const shards = split.parts.map(({ owner, payload, itemCount }) => ({
       lane: view.lanes[owner]!,
-      shard: { signal: this.#signal, payload, itemCount, forwardedHeaders },
+      shard: { signal: this.signal, payload, itemCount, forwardedHeaders },
     }));
-    return { kind: "shards", itemCount: split.itemCount, shards };
+    return { kind: "shards", itemCount: split.itemCount, account: this.account, shards };
   }
 
   #forwarded(received: ForwardedHeaders): ForwardedHeaders {

@@ -195,7 +195,7 @@ describe("the status server", () => {
     uptimeSeconds: 12,
     ready: true,
     notReadyBecause: [],
-    accounts: [{ signal: "traces", received: 10, delivered: 7, onDisk: 0, rejected: 1, inFlight: 2 }],
+    accounts: [{ signal: "traces", received: 10, delivered: 7, rejected: 1, returned: 0, inFlight: 2 }],
     rings: [
       {
         exporter: hostile,

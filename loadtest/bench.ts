@@ -1,0 +1,69 @@
+/**
+ * `npm run bench [micro] [e2e] [-- NAME]`: the micro-benchmarks (mitata) and the end-to-end table.
+ * Without arguments both. The figures and how to read them are in docs/benchmarks.md.
+ */
+import { spawnSync } from "node:child_process";
+import { globSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type EndToEndCase, measureEndToEnd } from "./lib/end-to-end.ts";
+
+const root = fileURLToPath(new URL("../", import.meta.url));
+const wanted = process.argv.slice(2).filter((argument) => argument !== "--");
+const kinds: readonly string[] = wanted.filter((argument) => argument === "micro" || argument === "e2e");
+const names = wanted.filter((argument) => !kinds.includes(argument));
+const runs = (kind: string): boolean => kinds.length === 0 || kinds.includes(kind);
+const isNamed = (name: string): boolean => names.length === 0 || names.some((part) => name.includes(part));
+
+const big = { resourceCount: 1, spansPerResource: 512 };
+const mixed = { resourceCount: 50, spansPerResource: 10 };
+const small = { resourceCount: 1, spansPerResource: 64 };
+const base = { backends: 8, backendCompression: "none", warmUpMs: 3000, durationMs: 6000 } as const;
+const load = { distinctRequests: 200, connections: 4, compression: "none" } as const;
+
+const cases: readonly EndToEndCase[] = [
+  { ...base, name: "512 spans", load: { ...load, shape: big, openRequestsPerConnection: 4 } },
+  { ...base, name: "50 resources x 10 spans", load: { ...load, shape: mixed, openRequestsPerConnection: 4 } },
+  { ...base, name: "64 spans", load: { ...load, shape: small, openRequestsPerConnection: 16 } },
+  {
+    ...base,
+    name: "512 spans, gzip in and out",
+    backendCompression: "gzip",
+    load: { ...load, shape: big, openRequestsPerConnection: 4, compression: "gzip" },
+  },
+  {
+    ...base,
+    name: "512 spans, zstd in and out",
+    backendCompression: "zstd",
+    load: { ...load, shape: big, openRequestsPerConnection: 4, compression: "zstd" },
+  },
+];
+
+if (runs("micro")) {
+  for (const file of globSync("loadtest/micro/**/*.bench.ts", { cwd: root }).sort()) {
+    if (!isNamed(file)) continue;
+    console.log(`\n# ${file}`);
+    const { status } = spawnSync(process.execPath, ["--expose-gc", `${root}${file}`], { stdio: "inherit" });
+    if (status !== 0) process.exitCode = 1;
+  }
+}
+
+if (runs("e2e")) {
+  console.log(
+    "\n| requests | k spans/s per gateway core | k spans/s | cores | p50 ms | p99 ms | calls a request | MiB |",
+  );
+  console.log("|---|---|---|---|---|---|---|---|");
+  for (const plan of cases.filter(({ name }) => isNamed(name))) {
+    const result = await measureEndToEnd(plan);
+    const cells = [
+      plan.name,
+      (result.itemsPerCpuSecond / 1000).toFixed(0),
+      (result.itemsPerSecond / 1000).toFixed(0),
+      result.cores.toFixed(2),
+      result.latencyMs.p50.toFixed(1),
+      result.latencyMs.p99.toFixed(1),
+      result.callsPerRequest.toFixed(2),
+      (result.memoryBytes / 2 ** 20).toFixed(0),
+    ];
+    console.log(`| ${cells.join(" | ")} |`);
+  }
+}
