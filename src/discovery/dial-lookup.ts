@@ -1,12 +1,12 @@
 /**
- * How a member's name becomes the address that is dialled: by our own resolver and under the same
- * guard as discovered addresses, since the name of an SRV target proves nothing about where it leads.
+ * How the target of an SRV record becomes the address that is dialled: by our own resolver and under
+ * the same guard as discovered addresses, since a target's name proves nothing about where it leads.
  */
 import { isIP, type LookupFunction } from "node:net";
 import { OtlpRingError } from "../base/errors.ts";
 import type { AddressGuard } from "./address-guard.ts";
 import type { RecordType } from "./dns/message.ts";
-import type { NameResolver } from "./dns/resolver.ts";
+import type { NameResolver, Resolution } from "./dns/resolver.ts";
 
 export interface DialLookupOptions {
   readonly timeoutMs: number;
@@ -14,34 +14,54 @@ export interface DialLookupOptions {
   readonly guard: AddressGuard;
 }
 
-/** A `lookup` for `net.connect` and `tls.connect`. */
+/**
+ * A `lookup` for `net.connect` and `tls.connect`. Names are taken as they are, without the search
+ * list: an SRV record tells full names (RFC 2782).
+ */
 export function createDialLookup(
-  { timeoutMs, guard }: DialLookupOptions,
-  { resolver }: { readonly resolver: NameResolver },
+  options: DialLookupOptions,
+  modules: { readonly resolver: NameResolver },
 ): LookupFunction {
-  const addressesOf = async (hostname: string, types: readonly RecordType[]) => {
-    const { signal } = new AbortController();
-    const { origin, records } = await resolver.resolve(hostname, types, { timeoutMs, signal });
-    const addresses = records.flatMap((record) => (record.type === "SRV" ? [] : [record.address]));
-    const allowed = addresses.filter((address) => origin === "local" || guard.allows(address));
-    if (allowed.length === 0) {
-      throw new OtlpRingError(
-        "address_refused",
-        `${hostname} resolves to ${addresses.slice(0, 3).join(", ")}, which allowed_cidrs does not allow`,
-      );
-    }
-    return allowed.map((address) => ({ address, family: isIP(address) }));
-  };
-  return (hostname, options, callback) => {
-    addressesOf(hostname, recordTypes(options.family)).then(
+  return (hostname, { all, family }, callback) => {
+    allowedAddresses(hostname, recordTypes(family), options, modules.resolver).then(
       (addresses) => {
-        const [first] = addresses;
-        if (options.all === true) callback(null, addresses);
-        else callback(null, first!.address, first!.family);
+        const found = addresses.map((address) => ({ address, family: isIP(address) }));
+        if (all === true) callback(null, found);
+        else callback(null, found[0]!.address, found[0]!.family);
       },
       (error: unknown) => callback(error as NodeJS.ErrnoException, ""),
     );
   };
+}
+
+/** At least one; rejects where there is none. */
+async function allowedAddresses(
+  hostname: string,
+  types: readonly RecordType[],
+  { timeoutMs, guard }: DialLookupOptions,
+  resolver: NameResolver,
+): Promise<string[]> {
+  const { signal } = new AbortController();
+  const fullName = `${hostname.replace(/\.$/, "")}.`;
+  // Other than in discovery one family is enough: a server that stumbles over AAAA must not stop IPv4.
+  const looks = await Promise.allSettled(
+    types.map((type) => resolver.resolve(fullName, [type], { timeoutMs, signal })),
+  );
+  const resolutions = looks.flatMap((look) => (look.status === "fulfilled" ? [look.value] : []));
+  if (resolutions.length === 0) throw looks.find((look) => look.status === "rejected")?.reason;
+  const allowed = resolutions.flatMap((resolution) =>
+    addressesIn(resolution).filter((address) => resolution.origin === "local" || guard.allows(address)),
+  );
+  if (allowed.length > 0) return allowed;
+  const refused = resolutions.flatMap(addressesIn).slice(0, 3).join(", ");
+  throw new OtlpRingError(
+    "address_refused",
+    `${hostname} resolves to ${refused}, which allowed_cidrs does not allow`,
+  );
+}
+
+function addressesIn({ records }: Resolution): string[] {
+  return records.flatMap((record) => (record.type === "SRV" ? [] : [record.address]));
 }
 
 function recordTypes(family: number | "IPv4" | "IPv6" | undefined): readonly RecordType[] {

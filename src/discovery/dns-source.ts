@@ -46,10 +46,11 @@ export interface DnsSourceOptions {
   readonly hostname: string;
   /**
    * A and AAAA: the addresses are the members. SRV: the targets' names are, so that a pod which
-   * comes back with another address keeps its slots.
+   * comes back with another address keeps its slots. Kubernetes tells every port of a service unless
+   * the name says which: `_otlp-grpc._tcp.tier2.obs`, not `tier2.obs`.
    */
   readonly record: DnsRecordKind;
-  /** A, AAAA: the members' port, by default 4317. SRV: only records with this port count, by default all. */
+  /** The members' port, by default 4317; SRV records bring their own. */
   readonly port?: number;
   readonly intervalMs: number;
   /** For one resolution, over all nameservers and names. */
@@ -163,10 +164,7 @@ export class DnsSource implements MemberSource {
 
   /** The targets of the SRV records of the lowest priority; a higher one is for stand-ins (RFC 2782). */
   #targetsIn(name: string, records: readonly WantedRecord[]): string[] {
-    const { port: onlyPort } = this.#options;
-    const services = records
-      .filter((record) => record.type === "SRV")
-      .filter(({ port }) => onlyPort === undefined || port === onlyPort);
+    const services = records.filter((record) => record.type === "SRV");
     const lowest = services.reduce((least, { priority }) => Math.min(least, priority), Infinity);
     const preferred = services.filter(({ priority, target }) => priority === lowest && target !== "");
     const unusable = preferred.find(({ target, port }) => !isHostname(target) || !isPort(port));

@@ -117,7 +117,7 @@ test("an SRV target is dialled through the same resolver, and refused where its 
   server.script("pod-0.tier2.obs", "A", {
     records: aRecords("pod-0.tier2.obs", ["127.0.0.1", "169.254.169.254"]),
   });
-  server.script("pod-0.tier2.obs", "AAAA", { records: [] });
+  server.script("pod-0.tier2.obs", "AAAA", { rcode: rcode.SERVFAIL });
   const lookupUnder = (cidrs: readonly string[]) =>
     createDialLookup({ timeoutMs: 2000, guard: new AddressGuard(cidrs) }, { resolver: resolver() });
 
