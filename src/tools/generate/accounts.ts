@@ -4,6 +4,12 @@ import { defaultSequenceLimit, SequenceSet } from "../sequence-set.ts";
 import type { Batch } from "./batch.ts";
 import type { SendOutcome } from "./sender.ts";
 
+export interface Failures {
+  readonly requests: number;
+  /** What the last of them was answered. */
+  readonly message: string;
+}
+
 export class SignalAccount {
   requests = 0;
   bytes = 0;
@@ -18,7 +24,7 @@ export class SignalAccount {
   /** Items with a sequence number past the limit, which no set holds. */
   beyondLimit = 0;
   /** Requests that were given up, by status code. */
-  readonly failures = new Map<string, number>();
+  readonly failures = new Map<string, Failures>();
   /** Items that were sent, and those of requests that were answered OK. */
   readonly attemptedItems: SequenceSet;
   readonly answeredItems: SequenceSet;
@@ -42,7 +48,8 @@ export class SignalAccount {
     this.retries += outcome.retries;
     if (outcome.kind === "failed") {
       this.failed += items;
-      this.failures.set(outcome.code, (this.failures.get(outcome.code) ?? 0) + 1);
+      const before = this.failures.get(outcome.code)?.requests ?? 0;
+      this.failures.set(outcome.code, { requests: before + 1, message: outcome.message });
       return;
     }
     this.rejected += outcome.rejectedItems;

@@ -2,8 +2,10 @@
 import { formatRun } from "../item-identity.ts";
 import { type Signal, signalFacts, signals } from "../otlp-proto.ts";
 import { type Column, formatApproximate, formatCount, formatDuration, renderTable } from "../text.ts";
-import type { Accounts } from "./accounts.ts";
+import type { Accounts, Failures } from "./accounts.ts";
 import type { Comparison, SignalComparison } from "./comparison.ts";
+
+const messageMax = 200;
 
 export interface SignalSummary {
   readonly requests: number;
@@ -15,7 +17,7 @@ export interface SignalSummary {
   readonly retries: number;
   readonly beyondLimit: number;
   /** Requests that were given up, by gRPC status. */
-  readonly failures: Readonly<Record<string, number>>;
+  readonly failures: Readonly<Record<string, Failures>>;
   /** Absent where no sink was asked. */
   readonly atSinks?: SignalComparison;
 }
@@ -147,8 +149,10 @@ function renderNotes(summary: Summary): string {
   }
   for (const [signal, { atSinks, failures, beyondLimit }] of entries(summary)) {
     const { items } = signalFacts[signal];
-    for (const [code, requests] of Object.entries(failures)) {
-      notes.push(`${signal}: ${formatCount(requests)} requests were given up with ${code}`);
+    for (const [code, { requests, message }] of Object.entries(failures)) {
+      notes.push(
+        `${signal}: ${formatCount(requests)} requests were given up with ${code}: ${oneLine(message)}`,
+      );
     }
     if (beyondLimit > 0)
       notes.push(`${formatCount(beyondLimit)} ${items} are past the limit and not compared`);
@@ -161,6 +165,11 @@ function renderNotes(summary: Summary): string {
     }
   }
   return notes.join("\n");
+}
+
+/** Somebody else's words, made fit for a terminal. */
+function oneLine(message: string): string {
+  return message.replace(/\p{Cc}+/gu, " ").slice(0, messageMax);
 }
 
 function verdict(summary: Summary): string {

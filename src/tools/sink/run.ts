@@ -1,4 +1,5 @@
 /** Runs the sinks of `otlp-ring sink` until a signal ends them. */
+import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
 
 import type { SinkCommandOptions } from "./command.ts";
 import { ReportServer, sinksReport } from "./report-server.ts";
@@ -7,6 +8,8 @@ import { Sink, type SinkOptions } from "./sink.ts";
 
 /** Reports go to standard output, everything else to standard error. */
 export async function runSink(options: SinkCommandOptions): Promise<void> {
+  // What grpc-js has to say, the sinks say themselves.
+  setLogVerbosity(logVerbosity.NONE);
   const endpoints = options.endpoint ?? ["127.0.0.1:0"];
   const sinks = endpoints.map((endpoint) => new Sink(sinkOptions(endpoint, options)));
   const reportServer = new ReportServer(sinks);
