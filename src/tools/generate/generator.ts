@@ -47,6 +47,9 @@ export interface GeneratorOptions {
 /** An SDK sends what it has at least this often, so a slow rate makes smaller batches. */
 const scheduleDelayMs = 1000;
 
+/** Requests that may wait for another attempt while others are sent; then their senders wait, too. */
+const backingOffMax = 256;
+
 export class Generator {
   /** Marks every item of this run. */
   readonly run: number;
@@ -55,6 +58,7 @@ export class Generator {
   readonly #options: GeneratorOptions;
   readonly #random: Random;
   readonly #workloads: readonly { readonly signal: Signal; readonly workload: Workload; items: number }[];
+  readonly #unfinished = new Set<Promise<void>>();
   #startedMs = 0;
   #endedMs: number | undefined;
 
@@ -95,6 +99,7 @@ export class Generator {
       senders.map((sender) => this.#work(sender, pacer, stop, abort)),
     ).flat();
     await Promise.all(workers);
+    await Promise.all(this.#unfinished);
     this.#endedMs = monotonicMs();
     for (const sender of senders) sender.close();
   }
@@ -110,10 +115,18 @@ export class Generator {
     }
   }
 
+  /** Comes back when the request is done, or else waits for another attempt: others are sent meanwhile. */
   async #deliver(sender: Sender, batch: Batch, abort: AbortSignal): Promise<void> {
     const account = this.accounts[batch.signal];
+    const backsOff = Promise.withResolvers<void>();
     account.begin(batch);
-    account.end(batch, await sender.send(batch.signal, batch.payload, abort));
+    const delivery = sender.send(batch.signal, batch.payload, abort, backsOff.resolve).then((outcome) => {
+      account.end(batch, outcome);
+      this.#unfinished.delete(delivery);
+    });
+    this.#unfinished.add(delivery);
+    const isCrowded = this.#unfinished.size > backingOffMax;
+    await (isCrowded ? delivery : Promise.race([delivery, backsOff.promise]));
   }
 
   get #generatedItems(): number {

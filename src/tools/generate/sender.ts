@@ -69,8 +69,16 @@ export class Sender {
     for (const [name, value] of options.headers) this.#metadata.set(name, value);
   }
 
-  /** Delivers a request, or gives up. An aborted signal ends the waiting between attempts. */
-  async send(signal: Signal, payload: Buffer, abort: AbortSignal): Promise<SendOutcome> {
+  /**
+   * Delivers a request, or gives up. `onBackoff` is called before each wait between attempts; an
+   * aborted signal ends the waiting.
+   */
+  async send(
+    signal: Signal,
+    payload: Buffer,
+    abort: AbortSignal,
+    onBackoff: () => void,
+  ): Promise<SendOutcome> {
     const { retry } = this.#options;
     let backoffMs = retry.initialBackoffMs;
     for (let retries = 0; ; retries += 1) {
@@ -85,6 +93,7 @@ export class Sender {
         (error.code === status.RESOURCE_EXHAUSTED && retryInfoMs !== undefined);
       const failed = { kind: "failed", code: status[error.code], message: error.details, retries } as const;
       if (!retryable || retries + 1 >= retry.attemptsMax || abort.aborted) return failed;
+      onBackoff();
       const jitter = 1 + backoffJitter * (2 * this.#random.fraction() - 1);
       const waited = await waitUnlessAborted(retryInfoMs ?? backoffMs * jitter, abort);
       if (!waited) return failed;

@@ -7,7 +7,7 @@ const servicesShown = 20;
 
 /** A table of what every sink took in, one of the services, and a line for whatever went wrong. */
 export function renderSinks(reports: readonly SinkReport[]): string {
-  return [renderSignals(reports), renderServices(reports), ...renderTroubles(reports)]
+  return [renderSignals(reports), renderServices(reports), renderTroubles(reports)]
     .filter((part) => part !== "")
     .join("\n\n");
 }
@@ -64,8 +64,8 @@ function renderServices(reports: readonly SinkReport[]): string {
   return renderTable(columns, rows) + (more > 0 ? `\nand ${formatCount(more)} more services` : "");
 }
 
-function renderTroubles(reports: readonly SinkReport[]): string[] {
-  return reports.flatMap((report) => {
+function renderTroubles(reports: readonly SinkReport[]): string {
+  const lines = reports.flatMap((report) => {
     const troubles: (readonly [number, string])[] = [
       [report.failedRequests, "requests refused, as it was told to"],
       [report.malformedRequests, "requests that could not be decoded"],
@@ -83,6 +83,7 @@ function renderTroubles(reports: readonly SinkReport[]): string[] {
       .filter(([count]) => count > 0)
       .map(([count, what]) => `${report.endpoint}: ${formatCount(count)} ${what}`);
   });
+  return lines.join("\n");
 }
 
 function traceCount(report: SinkReport): number {
