@@ -6,7 +6,7 @@ import { messageCodec } from "../otlp-proto.ts";
 import type { Random } from "../random.ts";
 import { toKeyValues } from "./attributes.ts";
 import { type FramedItem, frameItem } from "./envelope.ts";
-import { type SpanFailure, type SpanShape, spanKind } from "./journeys.ts";
+import { type SpanFailure, type SpanShape, spanKind } from "./span-shapes.ts";
 import { locate, Placeholders, writeTime } from "./template.ts";
 
 const sampled = 0x01;

@@ -5,8 +5,9 @@
 import type { Random } from "../random.ts";
 import type { Batch, Workload, WorkloadOptions } from "./batch.ts";
 import { type Envelope, serviceEnvelope } from "./envelope.ts";
-import { type Journey, journeys, type SpanFailure, type SpanShape } from "./journeys.ts";
+import { type Journey, journeys } from "./journeys.ts";
 import { type ServiceInstance, scopeKinds, serviceNames } from "./shop.ts";
+import type { SpanFailure, SpanShape } from "./span-shapes.ts";
 import { type SpanIdentity, SpanTemplate } from "./span-template.ts";
 
 /** Templates a span shape: more would only hold more attribute values. */

@@ -8,6 +8,10 @@ import { type TracesReport, TraceTracker } from "./trace-tracker.ts";
 /** Service names that are told apart; items of others are counted together. */
 const servicesMax = 10_000;
 
+/** Longer service names are counted under one name, so that the names fit into memory. */
+const serviceNameMax = 255;
+const longServiceName = "(a longer name)";
+
 export interface SignalCounts {
   /** Requests that were decoded and answered OK. */
   requests: number;
@@ -123,7 +127,8 @@ export class Arrivals {
 
   #takeResource(signal: Signal, resource: Resource | null | undefined): string {
     this.#signals[signal].resources += 1;
-    return stringAttribute(resource?.attributes, "service.name") ?? "";
+    const name = stringAttribute(resource?.attributes, "service.name") ?? "";
+    return name.length > serviceNameMax ? longServiceName : name;
   }
 
   #admit(signal: Signal, service: string, rejectItem: RejectItem): boolean {

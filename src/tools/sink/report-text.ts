@@ -74,7 +74,7 @@ function renderTroubles(reports: readonly SinkReport[]): string {
         return [report.signals[signal].rejectedItems, `${items} rejected, as it was told to`] as const;
       }),
       [duplicatedItems(report), "items that came more than once"],
-      [report.traces.invalidTraceIds, "spans without a valid trace id"],
+      [report.traces.invalidIds, "spans without valid ids"],
       [report.traces.spansBeyondLimit, "spans beyond the traces that are kept"],
       [report.itemsOfOtherServices, "items beyond the services that are kept"],
       [report.itemsOfOtherRuns, "generated items beyond the runs that are kept"],

@@ -17,8 +17,8 @@ export interface TracesReport {
   readonly spans: number;
   /** Spans that came again with the same trace and span id. */
   readonly duplicatedSpans: number;
-  /** Spans whose trace id is not 16 bytes, or all zero. */
-  readonly invalidTraceIds: number;
+  /** Spans whose ids are not 16 and 8 bytes, or all zero. */
+  readonly invalidIds: number;
   /** Spans that were only counted, because the limit was reached. */
   readonly spansBeyondLimit: number;
   /** The traces that began last, oldest first. */
@@ -34,16 +34,16 @@ export class TraceTracker {
   readonly #traces = new Map<string, Trace>();
   #spans = 0;
   #duplicatedSpans = 0;
-  #invalidTraceIds = 0;
+  #invalidIds = 0;
   #spansBeyondLimit = 0;
 
   note(traceId: Uint8Array | undefined, spanId: Uint8Array | undefined, service: string): void {
-    if (traceId?.length !== 16 || traceId.every((byte) => byte === 0)) {
-      this.#invalidTraceIds += 1;
+    if (!isId(traceId, 16) || !isId(spanId, 8)) {
+      this.#invalidIds += 1;
       return;
     }
     const trace = this.#trace(hex(traceId));
-    const spanIdText = hex(spanId ?? new Uint8Array());
+    const spanIdText = hex(spanId);
     if (trace?.spanIds.has(spanIdText)) {
       this.#duplicatedSpans += 1;
     } else if (trace === undefined || this.#spans >= spanIdsMax) {
@@ -66,7 +66,7 @@ export class TraceTracker {
       count: this.#traces.size,
       spans: this.#spans,
       duplicatedSpans: this.#duplicatedSpans,
-      invalidTraceIds: this.#invalidTraceIds,
+      invalidIds: this.#invalidIds,
       spansBeyondLimit: this.#spansBeyondLimit,
       latest: latest.map(([traceId, trace]) => ({
         traceId,
@@ -84,6 +84,10 @@ export class TraceTracker {
     }
     return trace;
   }
+}
+
+function isId(bytes: Uint8Array | undefined, length: number): bytes is Uint8Array {
+  return bytes?.length === length && bytes.some((byte) => byte !== 0);
 }
 
 function hex(bytes: Uint8Array): string {

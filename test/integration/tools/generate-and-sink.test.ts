@@ -1,13 +1,16 @@
 /** Generator and sinks over real sockets, with nothing in between, so that every figure is known. */
-import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
+import { Client, credentials, logVerbosity, setLogVerbosity, status } from "@grpc/grpc-js";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Comparison, compare } from "../../../src/tools/generate/comparison.ts";
 import { Generator, type GeneratorOptions } from "../../../src/tools/generate/generator.ts";
 import { fetchSinkViews, sinkViews } from "../../../src/tools/generate/sink-views.ts";
-import { type Signal, signalFacts, signals } from "../../../src/tools/otlp-proto.ts";
-import { Arrivals } from "../../../src/tools/sink/arrivals.ts";
+import { signalFacts, signals } from "../../../src/tools/otlp-proto.ts";
 import { ReportServer } from "../../../src/tools/sink/report-server.ts";
 import { Sink, type SinkOptions } from "../../../src/tools/sink/sink.ts";
+import { FaultySink } from "./faulty-sink.ts";
+
+// One test listens on a port that is taken, which grpc-js would print.
+setLogVerbosity(logVerbosity.NONE);
 
 const never = new AbortController().signal;
 const quickRetry = { attemptsMax: 50, initialBackoffMs: 1, maxBackoffMs: 2 };
@@ -176,64 +179,11 @@ describe("generate against sinks directly", () => {
   });
 });
 
-/** Answers OK to everything, and keeps what `keep` tells: 0, 1 or 2 copies of the n-th request. */
-class FaultySink {
-  readonly arrivals = new Arrivals();
-  readonly #server = new Server();
-  readonly #copies: (request: number) => number;
-  #requests = 0;
-  endpoint = "";
-
-  constructor(copies: (request: number) => number) {
-    this.#copies = copies;
-  }
-
-  async start(): Promise<void> {
-    for (const signal of signals) this.#addService(signal);
-    const port = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
-        error === null ? resolve(bound) : reject(error),
-      );
-    });
-    this.endpoint = `127.0.0.1:${port}`;
-    toClose.push(async () => this.#server.forceShutdown());
-  }
-
-  #addService(signal: Signal): void {
-    const asItIs = (bytes: Buffer): Buffer => bytes;
-    const method = {
-      path: signalFacts[signal].grpcPath,
-      requestStream: false,
-      responseStream: false,
-      requestSerialize: asItIs,
-      requestDeserialize: asItIs,
-      responseSerialize: asItIs,
-      responseDeserialize: asItIs,
-    };
-    this.#server.addService(
-      { Export: method },
-      {
-        Export: (call: ServerUnaryCall<Buffer, Buffer>, respond: sendUnaryData<Buffer>) => {
-          const copies = this.#copies(this.#requests);
-          this.#requests += 1;
-          for (let copy = 0; copy < copies; copy += 1) this.arrivals.take(signal, call.request, () => false);
-          respond(null, Buffer.alloc(0));
-        },
-      },
-    );
-  }
-
-  compareWith(generator: Generator): Comparison {
-    const report = this.arrivals.report({ run: generator.run, latestTraces: 0 });
-    const run = report.runs.find(({ signals: counts }) => counts.traces.sequences !== undefined);
-    return compare(generator.accounts, [{ endpoint: this.endpoint, run }]);
-  }
-}
-
 describe("planted faults", () => {
   it("are reported: every tenth request lost, every fourth twice", async () => {
     const sink = new FaultySink((request) => (request % 10 === 0 ? 0 : request % 4 === 0 ? 2 : 1));
     await sink.start();
+    toClose.push(() => sink.stop());
     const generator = new Generator({
       endpoints: [sink.endpoint],
       signals: ["logs"],
@@ -269,7 +219,6 @@ describe("planted faults", () => {
 describe("a sink", () => {
   it("answers what is no message with INVALID_ARGUMENT, and takes the next request", async () => {
     const sinks = await startSinks({});
-    const { Client, credentials } = await import("@grpc/grpc-js");
     const client = new Client(sinks[0]!.endpoint, credentials.createInsecure());
     const code = await new Promise((resolve) => {
       const asItIs = (bytes: Buffer): Buffer => bytes;

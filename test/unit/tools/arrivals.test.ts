@@ -50,7 +50,7 @@ describe("a sink's counts", () => {
       count: 2,
       spans: 3,
       duplicatedSpans: 1,
-      invalidTraceIds: 0,
+      invalidIds: 0,
       spansBeyondLimit: 0,
       latest: [
         { traceId: "a".repeat(32), spans: 2, services: ["cart", "ad"] },
@@ -60,15 +60,18 @@ describe("a sink's counts", () => {
     expect(arrivals.spanIds("a".repeat(32))).toEqual(new Set(["1".repeat(16), "2".repeat(16)]));
   });
 
-  it("tell spans without a valid trace id, and still count them", () => {
+  it("tell spans without valid ids, and still count them", () => {
     const arrivals = new Arrivals();
     arrivals.take(
       "traces",
-      traces({ name: "x", spans: [span("0", "1"), { traceId: Buffer.alloc(8, 1) }, {}] }),
+      traces({
+        name: "x",
+        spans: [span("0", "1"), { ...span("a", "1"), traceId: Buffer.alloc(8, 1) }, span("a", "0"), {}],
+      }),
       accept,
     );
-    expect(report(arrivals).traces).toMatchObject({ count: 0, invalidTraceIds: 3 });
-    expect(report(arrivals).signals.traces.items).toBe(3);
+    expect(report(arrivals).traces).toMatchObject({ count: 0, invalidIds: 4 });
+    expect(report(arrivals).signals.traces.items).toBe(4);
   });
 
   it("count points, not metrics, of every kind", () => {
@@ -128,6 +131,15 @@ describe("a sink's counts", () => {
     const whole = traces({ name: "cart", spans: [span("a", "1")] });
     expect(() => arrivals.take("traces", whole.subarray(0, -3), accept)).toThrow();
     expect(report(arrivals).signals.traces).toMatchObject({ requests: 0, items: 0, bytes: 0 });
+  });
+
+  it("gather service names that are too long to keep", () => {
+    const arrivals = new Arrivals();
+    for (const letter of ["a", "b"]) {
+      arrivals.take("traces", traces({ name: letter.repeat(256), spans: [span(letter, "1")] }), accept);
+    }
+    arrivals.take("traces", traces({ name: "c".repeat(255), spans: [span("c", "1")] }), accept);
+    expect(Object.keys(report(arrivals).services)).toEqual(["(a longer name)", "c".repeat(255)]);
   });
 
   it("take names that JavaScript objects have as any other service", () => {
