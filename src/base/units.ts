@@ -28,9 +28,10 @@ export function parseDurationMs(text: string): number | undefined {
   for (const [, amount, unit] of text.matchAll(durationPart)) {
     sumMs += Number(amount) * millisecondsOf[unit as DurationUnit];
   }
-  // Nanoseconds are the finest unit; without rounding `1.005s` would be 1004.9999999999999.
-  const roundedMs = Math.round(sumMs * 1e6) / 1e6;
-  return roundedMs <= Number.MAX_SAFE_INTEGER ? roundedMs : undefined;
+  if (sumMs > Number.MAX_SAFE_INTEGER) return undefined;
+  // A tenth of a nanosecond beside a whole number is the arithmetic's: `1.005s` would be 1004.9999999999999.
+  const wholeMs = Math.round(sumMs);
+  return Math.abs(sumMs - wholeMs) < 1e-7 ? wholeMs : sumMs;
 }
 
 /** The shortest writing of whole milliseconds: `90s` is `1m30s`, 1500 is `1.5s`. */

@@ -82,7 +82,8 @@ function addRows(rows: string[], prefix: string, facts: FieldFacts, isOurs: bool
     const ours = isOurs || child.ours === true;
     const cells = [`\`${path}\``, typeName(child), defaultOf(child), rangeOf(child), remarkOf(child, ours)];
     rows.push(`| ${cells.map(escapeCell).join(" | ")} |`);
-    if (child.ignored === undefined || child.kind !== "section") addRows(rows, path, child, ours);
+    // What a Collector's keys would say does not matter where none of them is used.
+    if (child.ignored === undefined || ours) addRows(rows, path, child, ours);
     if (child.kind === "list") addRows(rows, `${path}[]`, factsOf(child.element), ours);
   }
 }

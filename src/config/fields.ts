@@ -6,7 +6,7 @@
  */
 import { z } from "zod";
 import type { Path } from "./fault.ts";
-import { typed } from "./plain-value.ts";
+import { isAbsent, typed } from "./plain-value.ts";
 
 export type Field<T> = z.ZodType<T>;
 /** What reading a field yields. */
@@ -100,9 +100,8 @@ export function valueField<T, F extends ValueFacts>(valueType: ValueType<T>, fac
   }
   const isOptional = facts.optional === true || facts.default !== undefined;
   const required: z.ZodType = z.unknown().transform((input, context) => {
-    const isAbsent = (typed(input) ?? undefined) === undefined;
-    if (isAbsent && isOptional) return defaultValue;
-    const value = isAbsent ? new Mismatch(expected) : read(input);
+    if (isAbsent(input) && isOptional) return defaultValue;
+    const value = isAbsent(input) ? new Mismatch(expected) : read(input);
     if (!(value instanceof Mismatch)) return value;
     context.issues.push({ code: "custom", message: value.expected, input });
     return z.NEVER;

@@ -17,6 +17,11 @@ export function toPlain(node: SourceNode): unknown {
   return node.substitutedText === undefined ? value : new Substituted(node.substitutedText, value);
 }
 
+/** True for nothing at all, null, and a reference to an empty variable. */
+export function isAbsent(input: unknown): boolean {
+  return input === undefined || input === null || (input instanceof Substituted && input.text.trim() === "");
+}
+
 /** The typed reading. */
 export function typed(input: unknown): unknown {
   return input instanceof Substituted ? input.value : input;

@@ -18,11 +18,13 @@ export interface Reference {
   readonly defaultText: string | undefined;
 }
 
-/**
- * The end of the reference that begins at `start` (where `${` stands), or undefined where it is not closed on the same
- * line, or nested too deep.
- */
-export function referenceEnd(text: string, start: number): number | undefined {
+/** What may follow `${`: something like a name, then the end or a default. */
+const headPattern = /\$\{[^\s{}'"$]*(?:\}|:-)/y;
+
+/** The end of the reference that begins at `start` (where `${` stands); undefined where it is none, or nested too deep. */
+function referenceEnd(text: string, start: number): number | undefined {
+  headPattern.lastIndex = start;
+  if (!headPattern.test(text)) return undefined;
   let depth = 0;
   for (let at = start; at < text.length; at += 1) {
     if (text.startsWith("${", at)) {

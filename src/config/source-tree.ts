@@ -86,7 +86,7 @@ export function describeNode(node: SourceNode | undefined): string {
     case "list":
       return "a list";
     case "scalar":
-      if (node.value === null) return "nothing";
+      if (node.value === null) return node.substitutedText ? quoted(node.substitutedText) : "nothing";
       return typeof node.value === "string" ? quoted(node.value) : node.text;
   }
 }

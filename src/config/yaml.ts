@@ -1,7 +1,6 @@
 /** YAML to source trees and back; the only file that knows the library. */
 import {
   type Alias,
-  type Document,
   isAlias,
   isMap,
   isScalar,
@@ -60,24 +59,28 @@ export function parseYaml(text: string, placeOf: PlaceOf): ParsedYaml {
     prettyErrors: false,
     uniqueKeys: true,
     strict: true,
-    logLevel: "silent",
   });
   const at = (offset: number): Place => {
     const { line, col } = lines.linePos(offset);
     return placeOf(Math.max(line, 1), Math.max(col, 1));
   };
-  const faults: Fault[] = document.errors.map(({ code, message, pos }) => ({
+  const duplicates = document.errors.filter(({ code }) => code === "DUPLICATE_KEY");
+  // One break in the syntax makes many errors; only the first of them says something.
+  const broken = document.errors.find(({ code }) => code !== "DUPLICATE_KEY");
+  const faults: Fault[] = duplicates.map(({ pos }) => ({
     place: at(pos[0]),
     path: [],
-    message:
-      code === "DUPLICATE_KEY"
-        ? "expected each key once in a mapping, got it again"
-        : // What stands there is left out: it may be half a password.
-          `expected YAML, got: ${references.unmask(message).replace(/: ".*$/s, "")}`,
+    message: "expected each key once in a mapping, got it again",
   }));
-  const isBroken = document.errors.some(({ code }) => code !== "DUPLICATE_KEY");
-  const builder = new TreeBuilder(document, references, at, faults);
-  return { root: builder.build(document.contents, 0), faults, isBroken };
+  if (broken !== undefined) {
+    // What stands there is left out: it may be half a password.
+    const what = references.unmask(broken.message).replace(/: ".*$/s, "");
+    faults.push({ place: at(broken.pos[0]), path: [], message: `expected YAML, got: ${what}` });
+  }
+  const builder = new TreeBuilder(references, at, faults);
+  const readable = faults.length;
+  const root = builder.build(document.contents, 0);
+  return { root, faults, isBroken: broken !== undefined || faults.length > readable };
 }
 
 /** Writes plain values as YAML. */
@@ -117,20 +120,14 @@ class MaskedReferences {
 }
 
 class TreeBuilder {
-  readonly #document: Document;
   readonly #references: MaskedReferences;
   readonly #at: (offset: number) => Place;
   readonly #faults: Fault[];
+  readonly #anchors = new Map<string, unknown>();
   readonly #openAliases = new Set<string>();
   #nodeCount = 0;
 
-  constructor(
-    document: Document,
-    references: MaskedReferences,
-    at: (offset: number) => Place,
-    faults: Fault[],
-  ) {
-    this.#document = document;
+  constructor(references: MaskedReferences, at: (offset: number) => Place, faults: Fault[]) {
     this.#references = references;
     this.#at = at;
     this.#faults = faults;
@@ -150,6 +147,9 @@ class TreeBuilder {
       return absent(place);
     }
     if (isAlias(node)) return this.#followAlias(node, depth);
+    // An anchor is what was written last under its name; what an alias repeats was not written again.
+    const { anchor } = (node ?? {}) as { anchor?: string };
+    if (anchor !== undefined && this.#openAliases.size === 0) this.#anchors.set(anchor, node);
     if (isMap(node)) return this.#map(node, place, depth);
     if (isSeq(node)) return this.#list(node, place, depth);
     if (isScalar(node)) return this.#scalar(node, place);
@@ -164,7 +164,8 @@ class TreeBuilder {
       if (key === undefined) continue;
       const value = pair.value === null ? absent(key.place) : this.build(pair.value, depth + 1);
       if (key.text === "<<" && key.isPlain) inherited.push(value);
-      else entries.set(key.text, { keyPlace: key.place, value });
+      // A key that is there already is a fault by now; the first one stands.
+      else if (!entries.has(key.text)) entries.set(key.text, { keyPlace: key.place, value });
     }
     for (const value of inherited) this.#inherit(entries, value);
     return { kind: "map", place, entries };
@@ -218,7 +219,7 @@ class TreeBuilder {
 
   #followAlias(alias: Alias, depth: number): SourceNode {
     const place = this.#placeOf(alias);
-    const target = alias.resolve(this.#document);
+    const target = this.#anchors.get(alias.source);
     if (target === undefined || this.#openAliases.has(alias.source)) {
       const why = target === undefined ? "is not defined above" : "contains itself";
       this.#fault(place, `expected the name of an anchor, got *${alias.source}, which ${why}`);

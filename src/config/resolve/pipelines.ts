@@ -69,12 +69,13 @@ function checkReferences(
   names: readonly string[],
   definedNames: readonly string[],
 ): void {
+  const article = kind === "exporter" ? "an" : "a";
   for (const [index, name] of names.entries()) {
     const path = [...pipelinePath, `${kind}s`, index];
     if (names.indexOf(name) < index) reader.expected(path, `each ${kind} once`, `${quoted(name)} again`);
     else if (!definedNames.includes(name)) {
       const got = quoted(name) + suggestion(name, definedNames);
-      reader.expected(path, `a ${kind} that is defined${listed(definedNames)}`, got);
+      reader.expected(path, `${article} ${kind} that is defined${listed(definedNames)}`, got);
     }
   }
 }
