@@ -3,8 +3,11 @@
  * together and decompressed, the sink asked, the answer sent, and every reserved byte given back.
  *
  *     authenticating -> receiving -> exporting -> answering -> closed
+ *                 \           \                     ^
+ *                  `-----------`---> discarding ----'
  *
- * Any phase may pass to `answering` (a refusal, a deadline) or to `closed` (the stream died).
+ * A request that is answered before it has arrived is read on and thrown away for a moment
+ * (`discarding`). Any phase may pass to `closed`: the stream died.
  */
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { ByteBudget } from "../base/byte-budget.ts";
@@ -32,6 +35,7 @@ import { Reservation } from "./reservation.ts";
 /** What all calls of a receiver share. */
 export interface CallContext {
   readonly maxRecvMsgSizeBytes: number;
+  /** For the request to arrive, and then for the client to take its answer. */
   readonly receiveTimeoutMs: number;
   /** Lower-case and sorted. */
   readonly forwardHeaders: readonly string[];
@@ -60,12 +64,16 @@ const callOverheadBytes = 8 * 1024;
  * carries this much a round trip: 500 MB/s at 2 ms.
  */
 export const streamWindowBytes = 1024 * 1024;
-/** How long an answer may wait for its client to take it. */
-const answerTimeoutMs = 30_000;
+/**
+ * How long the rest of a request that was answered early is read and thrown away, before the client
+ * is told to stop sending. Not at once: nghttp2 drops an answer that waits for the socket when its
+ * stream is reset. Clients stop by themselves when they see the answer.
+ */
+const discardMs = 300;
 /** When a client that was refused for lack of room may come again. */
 const overloadRetryDelayMs = 1000;
 
-type CallPhase = "authenticating" | "receiving" | "exporting" | "answering" | "closed";
+type CallPhase = "authenticating" | "receiving" | "exporting" | "discarding" | "answering" | "closed";
 
 type LocalFault = MessageFault | DecompressionFault | "compressed_without_encoding" | "receive_timeout";
 
@@ -130,6 +138,11 @@ export class GrpcCall implements MessageAdmission {
       case "exporting":
         this.#answerStatus(deadlineExceeded);
         return;
+      case "discarding":
+        this.#setPhase("answering", nowMs + this.#context.receiveTimeoutMs);
+        // RFC 9113 §8.1: an answer that is complete, and no wish to see the rest of the request.
+        this.#stream.close(constants.NGHTTP2_NO_ERROR);
+        return;
       case "answering":
         this.#connection.answerUnread();
         return;
@@ -144,7 +157,6 @@ export class GrpcCall implements MessageAdmission {
   }
 
   onData(chunk: Buffer): void {
-    // What still comes after an answer is let go, so that it does not fill the window.
     if (this.#phase !== "receiving") return;
     const fault = this.#assembler.push(chunk);
     if (fault !== undefined) this.#refuse(refusals[fault]);
@@ -158,13 +170,13 @@ export class GrpcCall implements MessageAdmission {
   }
 
   onClose(): void {
-    const wasAnswered = this.#phase === "answering";
+    const wasAnswered = this.#phase === "answering" || this.#phase === "discarding";
     if (!wasAnswered && this.#signal !== undefined) {
       this.#context.metrics.countRequest(this.#signal, grpcCode.CANCELLED);
     }
     this.#setPhase("closed", Number.POSITIVE_INFINITY);
     this.#context.openCalls.delete(this);
-    this.#connection.callClosed(this.#stream.rstCode !== constants.NGHTTP2_NO_ERROR);
+    this.#connection.callClosed(!wasAnswered && this.#stream.rstCode !== constants.NGHTTP2_NO_ERROR);
   }
 
   async #awaitAuthentication(verdict: Promise<boolean>, headers: IncomingHttpHeaders): Promise<void> {
@@ -253,14 +265,12 @@ export class GrpcCall implements MessageAdmission {
   #answerStatus(status: RpcStatus): void {
     if (!this.#beginAnswer(status.code)) return;
     answerStatus(this.#stream, status);
-    this.#dropRestOfRequest();
   }
 
   #refuse(refusal: Refusal): void {
     this.#context.metrics.countRefusal(refusal.reason);
     if (!this.#beginAnswer(refusal.status.code)) return;
     answerRefusal(this.#stream, refusal);
-    this.#dropRestOfRequest();
   }
 
   /** False when there is nobody to answer: the stream may be gone although its close is yet to be announced. */
@@ -268,13 +278,13 @@ export class GrpcCall implements MessageAdmission {
     if (this.#stream.destroyed || this.#stream.closed) return false;
     if (this.#signal !== undefined) this.#context.metrics.countRequest(this.#signal, code);
     this.#connection.callAnswered();
-    this.#setPhase("answering", monotonicMs() + answerTimeoutMs);
+    if (this.#stream.readableEnded) {
+      this.#setPhase("answering", monotonicMs() + this.#context.receiveTimeoutMs);
+    } else {
+      this.#setPhase("discarding", monotonicMs() + discardMs);
+      this.#stream.resume();
+    }
     return true;
-  }
-
-  /** What the client still sends is of no interest to anyone (RFC 9113 §8.1: RST_STREAM with NO_ERROR). */
-  #dropRestOfRequest(): void {
-    if (!this.#stream.readableEnded) this.#stream.close(constants.NGHTTP2_NO_ERROR);
   }
 
   #setPhase(phase: CallPhase, deadlineMs: number): void {
@@ -287,7 +297,9 @@ export class GrpcCall implements MessageAdmission {
   #giveBack(): void {
     if (this.#isWithSink) return;
     if (this.#phase === "closed") this.#reservation.shrinkTo(0);
-    else if (this.#phase === "answering") this.#reservation.shrinkTo(callOverheadBytes);
+    else if (this.#phase === "answering" || this.#phase === "discarding") {
+      this.#reservation.shrinkTo(callOverheadBytes);
+    }
   }
 }
 

@@ -50,6 +50,8 @@ type ConnectionState =
 /** What all connections of a receiver share. */
 export interface ConnectionContext {
   readonly keepalive: KeepaliveOptions;
+  /** By when a client must have greeted. */
+  readonly openingTimeoutMs: number;
   readonly metrics: GrpcReceiverMetrics;
   readonly logger: Logger;
   /** Connections that are not closed. */
@@ -64,15 +66,13 @@ const pingMinTimeWithoutStreamMs = 2 * 3_600_000;
 /** Pings that come too early before the connection is closed (grpc-go's figure). */
 const pingStrikesMax = 2;
 
-/** The client's first SETTINGS must be there by then. */
-const openingTimeoutMs = 10_000;
 /** How long a client may take to answer the ping that follows GOAWAY. */
 const announceTimeoutMs = 1000;
 /** How long a socket may take to write its last bytes. */
 const destroyTimeoutMs = 1000;
 const ageJitter = 0.1;
 
-/** Streams that a client may reset at once, and how many a second it is allowed anew (CVE-2023-44487). */
+/** Streams that a client may reset at once before they are answered, and how many a second it is allowed anew (CVE-2023-44487). */
 const resetBurst = 500;
 const resetsPerSecond = 33;
 
@@ -104,7 +104,7 @@ export class GrpcConnection implements CallConnection {
     this.#session = session;
     this.#socket = socket;
     this.#context = context;
-    this.#state = { kind: "opening", deadlineMs: nowMs + openingTimeoutMs };
+    this.#state = { kind: "opening", deadlineMs: nowMs + context.openingTimeoutMs };
     this.#idleSinceMs = nowMs;
     this.#receivedAtMs = nowMs;
     this.#resetTokensAtMs = nowMs;

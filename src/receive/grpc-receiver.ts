@@ -35,7 +35,7 @@ export interface GrpcReceiverOptions {
   readonly maxRecvMsgSizeBytes: number;
   /** Calls at a time on one connection. */
   readonly maxConcurrentStreams: number;
-  /** By when a whole request must have arrived, from its headers on. */
+  /** What a client has for its greeting, for a whole request from its headers on, and to take the answer. */
   readonly receiveTimeoutMs: number;
   readonly keepalive: KeepaliveOptions;
   /** Lower-case names of headers that pass to the sink with a request. */
@@ -66,6 +66,12 @@ const tlsHandshakeTimeoutMs = 10_000;
 const frameBytesMax = 256 * 1024;
 const headerListBytesMax = 32 * 1024;
 const megabyte = 1_000_000;
+/**
+ * What nghttp2 takes of RST_STREAM on a connection before it ends it. Clients reset streams that were
+ * answered early, under overload many of them, so this is wide; GrpcConnection counts those that were not.
+ */
+const streamResetBurst = 10_000;
+const streamResetsPerSecond = 1000;
 
 export class GrpcReceiver {
   readonly #options: GrpcReceiverOptions;
@@ -92,7 +98,13 @@ export class GrpcReceiver {
       logger,
       openCalls: new Set(),
     };
-    this.#connections = { keepalive: options.keepalive, metrics, logger, openConnections: new Set() };
+    this.#connections = {
+      keepalive: options.keepalive,
+      openingTimeoutMs: options.receiveTimeoutMs,
+      metrics,
+      logger,
+      openConnections: new Set(),
+    };
     metrics.observe(
       () => this.#connections.openConnections.size,
       () => budget.usedBytes,
@@ -148,6 +160,8 @@ export class GrpcReceiver {
       noDelay: true,
       // Node resets streams of a connection that holds more, 10 MB by default: the budget is the bound here.
       maxSessionMemory: Math.ceil(this.#calls.budget.limitBytes / megabyte),
+      streamResetBurst,
+      streamResetRate: streamResetsPerSecond,
       settings: {
         initialWindowSize: streamWindowBytes,
         maxConcurrentStreams,
