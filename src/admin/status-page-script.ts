@@ -130,7 +130,7 @@ function ringView(ring) {
   const members = ring.members.map((member) => element("li", "", swatch(member.endpoint),
     element("span", "mono", member.endpoint), " ", element("span", "faint", ratio(member.ownershipRatio))));
   const fingerprint = (ring.fingerprint >>> 0).toString(16).padStart(8, "0");
-  const facts = " by " + ring.routingKey + " · " + ring.members.length + " members · " + count(ring.slots) +
+  const facts = " " + ring.routingKey + " · " + ring.members.length + " members · " + count(ring.slots) +
     " slots · fingerprint ";
   return element("section", "",
     element("h2", "", ring.exporter, element("small", "", facts, element("code", "", fingerprint))),

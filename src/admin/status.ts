@@ -27,6 +27,7 @@ export interface SignalAccount {
 
 export interface RingStatus {
   readonly exporter: string;
+  /** What goes through it, by what: "traces by traceID, logs by service". */
   readonly routingKey: string;
   readonly slots: number;
   /** Equal on all replicas that agree about the members. */

@@ -26,7 +26,7 @@ export function createBasicAuthenticator(
   { logger }: { readonly logger: Logger },
 ): FileBackedAuthenticator {
   const { file, inline } = settings.htpasswd;
-  const bcryptChecks = new BcryptChecks();
+  const bcryptChecks = new BcryptChecks({ logger });
   let users: ReadonlyMap<string, PasswordEntry>;
   let stopWatching = (): void => undefined;
 

@@ -4,6 +4,8 @@
  * thread rests, so that guessing takes at most a quarter of a core and no time of the event loop.
  */
 import { Worker } from "node:worker_threads";
+import { errorMessage } from "../../base/errors.ts";
+import type { Logger } from "../../base/logger.ts";
 import type { BcryptQuestion } from "./bcrypt-worker.ts";
 import { sha256 } from "./digest.ts";
 
@@ -31,6 +33,11 @@ export class BcryptChecks {
   /** Takes the thread's answer to the one question that is open. */
   #answer: ((right: boolean | undefined) => void) | undefined;
   #closed = false;
+  readonly #logger: Logger;
+
+  constructor({ logger }: { readonly logger: Logger }) {
+    this.#logger = logger;
+  }
 
   /** At once when the answer is known, or false when too many checks wait; else a promise that never rejects. */
   check(user: string, password: string, hash: string): boolean | Promise<boolean> {
@@ -85,15 +92,21 @@ export class BcryptChecks {
   }
 
   #startWorker(): Worker {
-    const worker = new Worker(WORKER_URL, { name: "bcrypt" });
-    worker.unref();
+    // Of this process's own flags the thread takes none: some of them (`--input-type`) it could not start with.
+    const worker = new Worker(WORKER_URL, { name: "bcrypt", execArgv: [] });
     worker.on("message", (right: boolean) => this.#answer?.(right));
-    // An error ends the thread, and without a listener it would end the process.
-    worker.on("error", () => undefined);
+    worker.on("error", (error) => {
+      this.#logger.error(
+        { error: errorMessage(error) },
+        "the bcrypt thread failed; it is started again when needed",
+      );
+    });
     worker.on("exit", () => {
       if (this.#worker === worker) this.#worker = undefined;
       this.#answer?.(undefined);
     });
+    // Last, since a listener for messages keeps the process alive again.
+    worker.unref();
     return worker;
   }
 }

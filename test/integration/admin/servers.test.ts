@@ -199,7 +199,7 @@ describe("the status server", () => {
     rings: [
       {
         exporter: hostile,
-        routingKey: "traceID",
+        routingKey: "traces by traceID",
         slots: 65_536,
         fingerprint: 0xfeedbeef,
         members: [{ endpoint: hostile, ownershipRatio: 1 }],

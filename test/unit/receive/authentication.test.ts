@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import type { IncomingHttpHeaders } from "node:http2";
 import { tmpdir } from "node:os";
@@ -199,6 +200,24 @@ describe("basicauth", () => {
     authenticator.close();
     expect(await Promise.all(waiting.map(async (verdict) => await verdict))).toEqual([false, false, false]);
     expect(authenticator.authenticate(credential("bcrypt-b", "password"))).toBe(false);
+  });
+
+  test("does not keep the process alive by its thread", () => {
+    const module = new URL("../../../src/receive/authentication.ts", import.meta.url).href;
+    const program = `
+      import { createBasicAuthenticator } from ${JSON.stringify(module)};
+      const authenticator = createBasicAuthenticator(
+        { htpasswd: { inline: ${JSON.stringify(`bcrypt:${bcrypt}`)} } },
+        { logger: console },
+      );
+      const alive = setInterval(() => {}, 1_000);
+      console.log(await authenticator.authenticate(${JSON.stringify(credential("bcrypt", "password"))}));
+      clearInterval(alive);`;
+    const { stdout, status } = spawnSync(process.execPath, ["--input-type=module", "--eval", program], {
+      encoding: "utf8",
+      timeout: 25_000,
+    });
+    expect({ stdout, status }).toEqual({ stdout: "true\n", status: 0 });
   });
 
   test("reads a file of users, where lines given inline count more, and reads it again", async () => {
