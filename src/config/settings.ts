@@ -104,7 +104,7 @@ export interface ExporterSettings {
   readonly wal?: WalSettings;
   /** Lower-case, sorted. */
   readonly forwardHeaders: readonly string[];
-  /** Absent: any address. */
+  /** Absent: any address but loopback, link-local and the like. */
   readonly allowedCidrs?: readonly string[];
 }
 
@@ -119,7 +119,6 @@ export type ResolverSettings =
       readonly intervalMs: number;
       readonly timeoutMs: number;
       readonly records: readonly ("A" | "AAAA")[] | readonly ["SRV"];
-      readonly keepLastGood: boolean;
     };
 
 export interface OtlpGrpcProtocolSettings {

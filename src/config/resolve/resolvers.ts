@@ -58,6 +58,9 @@ function resolveDns(
   if (record === "SRV" && section.port !== undefined) {
     reader.warn([...path, "port"], "has no effect with record SRV: the records say the port");
   }
+  if (!section.keep_last_good) {
+    reader.warn([...path, "keep_last_good"], "has no effect: in this version the last list is always kept");
+  }
   return {
     type: "dns",
     hostname: section.hostname,
@@ -65,6 +68,5 @@ function resolveDns(
     intervalMs: section.interval,
     timeoutMs: section.timeout,
     records: record === undefined ? ["A", "AAAA"] : record === "SRV" ? ["SRV"] : [record],
-    keepLastGood: section.keep_last_good,
   };
 }

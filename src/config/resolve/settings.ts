@@ -50,6 +50,9 @@ export function resolveSettings(reader: ConfigurationReader): GatewaySettings | 
   const exporterSettings = resolveExporters(reader, exporters, extensions);
   const pipelines = resolvePipelines(reader, receivers, exporters);
   if (service === undefined) return undefined;
+  if (typeof service.workers === "number" && service.workers > 1) {
+    reader.warn(["service", "workers"], "has no effect: this version runs one worker");
+  }
   return {
     ...listening,
     exporters: exporterSettings,

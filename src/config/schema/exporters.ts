@@ -1,7 +1,7 @@
 /** `exporters.load_balancing`: the Collector's load-balancing exporter, and what is ours beside it. */
+import { parseCidr } from "../../discovery/address-guard.ts";
 import { routingKeys } from "../../otlp/routing-key.ts";
 import { slotCountDefault, slotCountMax, slotCountMin } from "../../ring/ring.ts";
-import { isCidr } from "../cidr.ts";
 import { anything, type Infer, list, mapOf, section } from "../fields.ts";
 import { forwardedHeaderNameFault, headerNameFault } from "../header-names.ts";
 import {
@@ -164,7 +164,8 @@ const resolver = section(
         keep_last_good: flag({
           default: true,
           ours: true,
-          about: "Keeps the last list when an answer is empty or fails, so that the ring never empties.",
+          about:
+            "Keeps the last list when an answer is empty or fails, so that the ring never empties. Always so in this version.",
         }),
       },
       { optional: true, about: "Asks DNS again and again." },
@@ -221,6 +222,15 @@ const forwardedHeader = checkedText(
   },
   { about: "The name of a header." },
 );
+
+function isCidr(text: string): boolean {
+  try {
+    parseCidr(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 const networkExpected = 'a network such as "10.0.0.0/8" or "fd00::/8"';
 const network = checkedText(
@@ -315,7 +325,8 @@ export const loadBalancingExporter = section(
     allowed_cidrs: list(network, {
       max: 256,
       ours: true,
-      about: "Discovered addresses outside of these networks are refused. Absent: any address.",
+      about:
+        "Discovered addresses outside of these networks are refused. Absent: any but loopback, link-local and the like, which only a network within them allows (`127.0.0.0/8`).",
     }),
     timeout: duration({ optional: true, ignored: replacedByLog, about: "Accepted, not used." }),
     retry_on_failure: retryOnFailure,

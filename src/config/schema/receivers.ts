@@ -116,7 +116,7 @@ const http = section(
     tls: serverTls,
     auth: authentication,
   },
-  { optional: true, about: "OTLP over HTTP. `http:` alone takes every default; absent: not served." },
+  { optional: true, about: "OTLP over HTTP. Checked, but not served in this version." },
 );
 
 export const otlpReceiver = section(

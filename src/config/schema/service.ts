@@ -109,7 +109,7 @@ export const service = section(
       min: 1,
       max: 256,
       ours: true,
-      about: "Worker processes; `auto` is one a core.",
+      about: "Worker processes; `auto` is one a core. This version runs one.",
     }),
     cluster,
     memory: section(

@@ -42,7 +42,7 @@ describe("extensions", () => {
   it("basicauth names an exporter, bearertokenauth lets clients in", () => {
     const { settings } = load(
       file({
-        receiver: "{ protocols: { http: { auth: { authenticator: bearertokenauth/in } } } }",
+        receiver: "{ protocols: { grpc: { auth: { authenticator: bearertokenauth/in } } } }",
         exporter:
           "{ resolver: { static: { hostnames: [a] } }, protocol: { otlp: { auth: { authenticator: basicauth/out } } } }",
         extensions: "[basicauth/out, bearertokenauth/in]",
@@ -52,7 +52,7 @@ describe("extensions", () => {
 `,
       }),
     );
-    expect(settings.receivers[0]!.http!.authenticator).toEqual({
+    expect(settings.receivers[0]!.grpc!.authenticator).toEqual({
       type: "bearer",
       name: "bearertokenauth/in",
       scheme: "Token",

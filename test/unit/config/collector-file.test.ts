@@ -100,6 +100,7 @@ describe("a Collector's load-balancing tier, as its chart makes it", () => {
     const unavailable =
       "has no effect: what a backend cannot take now is answered with UNAVAILABLE, so that the client keeps it and sends it again";
     expect(warnings).toEqual([
+      "config.yaml:7:7 receivers.otlp.protocols.http: has no effect: this version serves OTLP over gRPC alone",
       "config.yaml:10:3 processors.memory_limiter: has no effect: the budget of bytes in flight (service.memory.in_flight) stands in its place",
       "config.yaml:14:3 processors.batch: has no effect: shards that wait for a backend are joined, which stands in its place",
       "config.yaml:16:3 exporters.loadbalancing: loadbalancing is the old name of load_balancing",
@@ -196,6 +197,7 @@ describe("receivers otlp", () => {
       file({
         receiver: `
     protocols:
+      grpc:
       http:
         endpoint: :4318
         max_request_body_size: 1048576
@@ -209,25 +211,28 @@ describe("receivers otlp", () => {
           max_age: 7200`,
       }),
     );
-    expect(settings.receivers[0]).toEqual({
-      name: "otlp",
-      http: {
-        host: "",
-        port: 4318,
-        maxRequestBodySizeBytes: 1_048_576,
-        paths: { traces: "/traces", metrics: "/v1/metrics", logs: "/logs" },
-        cors: {
-          allowedOrigins: ["http://test.com", "https://*.example.com"],
-          allowedHeaders: ["Example-Header"],
-          maxAgeSeconds: 7200,
-        },
-        readHeaderTimeoutMs: 10_000,
-        readTimeoutMs: 30_000,
-        idleTimeoutMs: 60_000,
-        keepAlivesEnabled: true,
-        includeMetadata: true,
+    expect(settings.receivers[0]!.http).toEqual({
+      host: "",
+      port: 4318,
+      maxRequestBodySizeBytes: 1_048_576,
+      paths: { traces: "/traces", metrics: "/v1/metrics", logs: "/logs" },
+      cors: {
+        allowedOrigins: ["http://test.com", "https://*.example.com"],
+        allowedHeaders: ["Example-Header"],
+        maxAgeSeconds: 7200,
       },
+      readHeaderTimeoutMs: 10_000,
+      readTimeoutMs: 30_000,
+      idleTimeoutMs: 60_000,
+      keepAlivesEnabled: true,
+      includeMetadata: true,
     });
+  });
+
+  it("needs grpc, the only protocol of this version", () => {
+    expect(faultsOf(file({ receiver: "{ protocols: { http: } }" }))).toEqual([
+      "config.yaml:2:24 receivers.otlp.protocols.http: expected grpc, the only protocol that this version serves, got http alone",
+    ]);
   });
 
   it("listens on localhost where no address is given, as the Collector does", () => {
@@ -289,7 +294,6 @@ describe("exporters load_balancing", () => {
       intervalMs: 5000,
       timeoutMs: 1000,
       records: ["A", "AAAA"],
-      keepLastGood: true,
     });
   });
 

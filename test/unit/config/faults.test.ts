@@ -304,7 +304,7 @@ describe("what does not fit together", () => {
     ],
     [
       "paths of two signals that are one",
-      minimal().replace("grpc:", "http: { logs_url_path: ‸/v1/traces }"),
+      minimal().replace("grpc:", "grpc:\n      http: { logs_url_path: ‸/v1/traces }"),
       'receivers.otlp.protocols.http.logs_url_path: expected a path of its own for each signal, got "/v1/traces"',
     ],
   ])("%s", (_name, marked, expected) => {
@@ -424,6 +424,21 @@ describe("warnings", () => {
       "a port beside SRV",
       minimal({ exporter: "{ resolver: { dns: { hostname: a, ‸port: 1, record: SRV } } }" }),
       "exporters.load_balancing.resolver.dns.port: has no effect with record SRV: the records say the port",
+    ],
+    [
+      "http, beside grpc",
+      minimal().replace("      grpc:", "      grpc:\n      ‸http:"),
+      "receivers.otlp.protocols.http: has no effect: this version serves OTLP over gRPC alone",
+    ],
+    [
+      "a list that may empty",
+      minimal({ exporter: "{ resolver: { dns: { hostname: a, ‸keep_last_good: false } } }" }),
+      "exporters.load_balancing.resolver.dns.keep_last_good: has no effect: in this version the last list is always kept",
+    ],
+    [
+      "workers",
+      minimal({ service: "‸workers: 2" }),
+      "service.workers: has no effect: this version runs one worker",
     ],
     [
       "the log",
