@@ -193,6 +193,8 @@ export class GrpcReceiver {
     });
     server.on("session", (session: ServerHttp2Session) => {
       const connection = new GrpcConnection(session, arriving, this.#connections);
+      // Its TLS handshake has outlasted the listener.
+      if (this.#state.kind !== "listening") connection.leave(0);
       session.on("stream", (stream: ServerHttp2Stream, headers) => {
         if (stream.destroyed) connection.callWasReset();
         else new GrpcCall(stream, this.#calls, connection).start(headers);
