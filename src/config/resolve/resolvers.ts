@@ -1,7 +1,7 @@
 /** `resolver`: where an exporter's backends are. */
 import type { Path } from "../fault.ts";
 import type { ConfigurationReader } from "../reader.ts";
-import type { ResolverSection } from "../schema/exporters.ts";
+import type { ResolverSection } from "../schema/resolver.ts";
 import type { ResolverSettings } from "../settings.ts";
 
 const PORT_DEFAULT = 4317;

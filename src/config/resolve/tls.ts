@@ -2,7 +2,7 @@
 import type { CommonTlsSettings } from "../../base/tls.ts";
 import type { Path } from "../fault.ts";
 import type { ConfigurationReader } from "../reader.ts";
-import type { ClientTlsSection } from "../schema/exporters.ts";
+import type { ClientTlsSection } from "../schema/otlp-protocol.ts";
 import type { ServerTlsSection } from "../schema/receivers.ts";
 import { defined } from "./defined.ts";
 

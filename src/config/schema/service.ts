@@ -1,7 +1,7 @@
 /** `service`: what runs, and its own telemetry. */
 import { anything, type Infer, list, section } from "../fields.ts";
 import { autoOr, choice, duration, endpoint, integer, size, text } from "../values.ts";
-import { cluster } from "./exporters.ts";
+import { cluster } from "./resolver.ts";
 
 const logs = section(
   {
