@@ -95,7 +95,7 @@ export function unaryCall(transport: GrpcTransport, call: UnaryCall): Promise<Ca
       end(endWithoutStatus(transport, stream, head, failure), head !== undefined);
     });
 
-    if (call.body.length > 1) stream.cork();
+    stream.cork();
     for (const piece of call.body) stream.write(piece);
     stream.end();
   });

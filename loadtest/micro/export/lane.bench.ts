@@ -3,7 +3,7 @@
  * counts it: the lane's bookkeeping alone (a sender that answers at once), and whole calls over loopback
  * to backends in a process of their own.
  *
- *     bin/node24 loadtest/micro/export/lane.bench.ts
+ *     bin/node24 loadtest/micro/export/lane.bench.ts [pattern of case names]
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -39,31 +39,48 @@ if (process.argv[2] === "backend") {
 }
 
 async function run(): Promise<void> {
-  const backend = fork(import.meta.filename, ["backend"]);
+  const chosen = new RegExp(process.argv[2] ?? "");
+  const backend = fork(import.meta.filename, ["backend"], { execArgv: [] });
   const [port] = (await once(backend, "message")) as [number];
-  const answerAtOnce: Sender = {
+  for (const { name, open, load } of cases(port)) if (chosen.test(name)) await measure(name, open, load);
+  backend.disconnect();
+}
+
+interface Case {
+  readonly name: string;
+  readonly open: () => Sender;
+  readonly load: Load;
+}
+
+function cases(port: number): Case[] {
+  const answersAtOnce: Sender = {
     connectionState: "ready",
     call: async () => ({ kind: "delivered", rejectedItems: 0, message: "" }),
     close: () => undefined,
   };
-  await measure("bookkeeping alone", () => answerAtOnce, {
-    shardBytes: 2000,
-    concurrency: 64,
-    requests: 40_000,
-  });
-  for (const compression of ["identity", "gzip", "zstd"] as const) {
-    for (const [shardBytes, concurrency, requests] of [
-      [2_000, 1, 2000],
-      [2_000, 16, 6000],
-      [2_000, 64, 8000],
-      [27_000, 1, 1500],
-      [27_000, 16, 2000],
-    ] as const) {
-      const open = (): Sender => connect(port, compression);
-      await measure(compression, open, { shardBytes, concurrency, requests });
-    }
-  }
-  backend.disconnect();
+  const bookkeeping: Case = {
+    name: "bookkeeping alone",
+    open: () => answersAtOnce,
+    load: { shardBytes: 2000, concurrency: 64, requests: 40_000 },
+  };
+  const calls = (["identity", "gzip", "zstd"] as const).flatMap((compression) =>
+    (
+      [
+        [2_000, 1, 2000],
+        [2_000, 16, 6000],
+        [2_000, 64, 8000],
+        [27_000, 1, 1500],
+        [27_000, 16, 2000],
+      ] as const
+    ).map(
+      ([shardBytes, concurrency, requests]): Case => ({
+        name: `${compression} ${shardBytes} B x ${concurrency}`,
+        open: () => connect(port, compression),
+        load: { shardBytes, concurrency, requests },
+      }),
+    ),
+  );
+  return [bookkeeping, ...calls];
 }
 
 function connect(port: number, compression: ContentCoding): Sender {
@@ -114,7 +131,7 @@ async function measure(name: string, open: () => Sender, load: Load): Promise<vo
   const medianUs = samplesUs.toSorted((a, b) => a - b)[rounds >> 1]!;
   const shardsPerCall = (load.requests * laneCount * rounds) / calls;
   console.log(
-    `${name.padEnd(18)} ${String(load.shardBytes).padStart(6)} B x ${String(load.concurrency).padStart(2)}: ` +
+    `${name.padEnd(24)} ` +
       `${(medianUs / load.requests / laneCount).toFixed(2).padStart(7)} us a shard, ` +
       `${((medianUs / load.requests / laneCount) * shardsPerCall).toFixed(1).padStart(6)} us a call ` +
       `of ${shardsPerCall.toFixed(1)} shards, ${Math.round(1e6 / (medianUs / load.requests))} requests/s a core`,
