@@ -95,7 +95,7 @@ describe("the commands", () => {
     expect(generate.output.stdout).toContain("OK: every acknowledged item arrived");
     expect(generate.output.stdout).toMatch(/^spans +\d/m);
     sink.child.kill("SIGUSR1");
-    await expect.poll(() => sink.output.stdout).toContain("frontend");
+    await expect.poll(() => sink.output.stdout, { timeout: 20_000 }).toContain("frontend");
     sink.child.kill("SIGINT");
     expect(await sink.exitCode).toBe(0);
   });

@@ -161,7 +161,7 @@ describe("generate against sinks directly", () => {
     const abort = new AbortController();
     const told = generatorFor(sinks, { count: 1e9, seed: 6 });
     const ended = told.generate(abort.signal);
-    await expect.poll(() => told.accounts.traces.acknowledged).toBeGreaterThan(100);
+    await expect.poll(() => told.accounts.traces.acknowledged, { timeout: 20_000 }).toBeGreaterThan(100);
     abort.abort();
     await ended;
     for (const generator of [timed, told]) {
@@ -172,7 +172,8 @@ describe("generate against sinks directly", () => {
 
   it("sees connections go away and loses nothing by it", async () => {
     const sinks = await startSinks({ maxConnectionAgeMs: 20, delayMs: 2 });
-    const generator = generatorFor(sinks, { signals: ["traces"], count: 4000 });
+    const retry = { attemptsMax: 100, initialBackoffMs: 5, maxBackoffMs: 100 };
+    const generator = generatorFor(sinks, { signals: ["traces"], count: 4000, retry });
     await generator.generate(never);
     expect(generator.accounts.traces.failed).toBe(0);
     expect(compareWith(generator, sinks).signals.traces).toMatchObject({ lost: 0, invented: 0 });
