@@ -14,7 +14,13 @@ export interface Shard {
 
 export type ShardOutcome =
   /** The backend answered OK; `rejectedItems` of its items it refused (partial success; 0 with a message is a warning). */
-  | { readonly kind: "delivered"; readonly rejectedItems: number; readonly message: string }
+  | {
+      readonly kind: "delivered";
+      readonly rejectedItems: number;
+      readonly message: string;
+      /** Nothing refers to the shard's payload any more, the kernel's writes included. Absent: something may. */
+      readonly payloadIsFree?: true | undefined;
+    }
   /** A verdict on the data: sending it again would be refused again. */
   | { readonly kind: "rejected"; readonly status: RpcStatus }
   /**

@@ -54,7 +54,8 @@ export function unaryCall(transport: GrpcTransport, call: UnaryCall): Promise<Ca
       isOver = true;
       clearTimeout(timer);
       transport.callEnded(wasAnswered);
-      resolve(result);
+      const bodyIsWritten = stream.writableFinished || undefined;
+      resolve(result.kind === "ok" ? { ...result, bodyIsWritten } : result);
       // An early answer leaves a request half sent, a bad one is not read to its end.
       if (!stream.closed && !(stream.writableFinished && stream.readableEnded)) {
         stream.close(constants.NGHTTP2_CANCEL);

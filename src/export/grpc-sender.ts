@@ -75,7 +75,10 @@ export function createGrpcSender(options: GrpcSenderOptions, modules: { readonly
         body ??= encodedBody(payloads, compression);
         const rawHeaders = headersOf(signal, forwardedHeaders, deadlineMs - monotonicMs());
         const end = await unaryCall(transport, { rawHeaders, body, deadlineMs });
-        if (end.kind !== "unprocessed" || attempt === attemptsMax) return outcomeOf(end, member);
+        if (end.kind === "unprocessed" && attempt < attemptsMax) continue;
+        // What an earlier attempt wrote may still wait for its socket.
+        const isWritten = end.kind === "ok" && attempt === 1 ? end.bodyIsWritten : undefined;
+        return outcomeOf(end.kind === "ok" ? { ...end, bodyIsWritten: isWritten } : end, member);
       }
     },
     close: () => connection.close(),

@@ -90,7 +90,7 @@ function allot(
   { shards, settle }: JoinedDelivery,
   start: number,
   end: number,
-  { rejectedItems, message }: Extract<ShardOutcome, { kind: "delivered" }>,
+  { rejectedItems, message, payloadIsFree }: Extract<ShardOutcome, { kind: "delivered" }>,
 ): void {
   const isWarning = rejectedItems === 0;
   let left = rejectedItems;
@@ -101,6 +101,7 @@ function allot(
       kind: "delivered",
       rejectedItems: share,
       message: isWarning || share > 0 ? message : "",
+      payloadIsFree,
     });
   }
 }
@@ -129,6 +130,7 @@ async function deliverAlone(delivery: JoinedDelivery, shard: Shard): Promise<Sha
     const outcome: CallOutcome =
       isCut && !delivery.mayGoOn() ? givenUp : await delivery.call([piece.payload]);
     if (outcome.kind === "undelivered") return sum.acceptedPieces === 0 ? outcome : afterPieces(outcome);
+    if (outcome.kind === "delivered" && !isCut) return clamped(outcome, shard);
     if (outcome.kind === "too_large") {
       const mayCut = outcome.isAboutSize || piece.payload.length > unexplainedCutBytesMin;
       const refusedHalves = mayCut ? smaller(delivery.cut, shard, piece) : undefined;
@@ -146,6 +148,11 @@ async function deliverAlone(delivery: JoinedDelivery, shard: Shard): Promise<Sha
     rejectedItems: Math.min(sum.rejectedItems, shard.itemCount),
     message: sum.message,
   };
+}
+
+/** A backend may claim to have rejected more than there was. */
+function clamped(outcome: Extract<ShardOutcome, { kind: "delivered" }>, shard: Shard): ShardOutcome {
+  return outcome.rejectedItems <= shard.itemCount ? outcome : { ...outcome, rejectedItems: shard.itemCount };
 }
 
 /** The pieces of a piece, the first one last; undefined when it cannot be made smaller. */

@@ -12,7 +12,13 @@ import type { ShardOutcome } from "./delivery.ts";
 /** How one call ended. */
 export type CallEnd =
   /** OK in the trailers. `rejectedItems` and `message` are those of partial_success, 0 and "" without one. */
-  | { readonly kind: "ok"; readonly rejectedItems: number; readonly message: string }
+  | {
+      readonly kind: "ok";
+      readonly rejectedItems: number;
+      readonly message: string;
+      /** The request was written to its last byte, so its memory is free. */
+      readonly bodyIsWritten?: true | undefined;
+    }
   /** Another status in the trailers: the server's own word. */
   | { readonly kind: "status"; readonly status: RpcStatus }
   /** The call's deadline passed here. */
@@ -135,7 +141,8 @@ const codeNames = new Map<GrpcCode, GrpcCodeName>(
 /** The outcome of a call to `member`, whose name goes before every message. */
 export function outcomeOf(end: CallEnd, member: string): CallOutcome {
   if (end.kind === "ok") {
-    return { kind: "delivered", rejectedItems: end.rejectedItems, message: end.message };
+    const { rejectedItems, message, bodyIsWritten } = end;
+    return { kind: "delivered", rejectedItems, message, payloadIsFree: bodyIsWritten };
   }
   const { outcome, mayHaveArrived } = verdicts[nameOf(end)];
   const status = statusOf(end, member);

@@ -51,6 +51,8 @@ export type MessageFault =
 /** Asked once, when a message's length is known and before anything is allocated for it. */
 export interface MessageAdmission {
   admitMessage(sizeBytes: number): boolean;
+  /** Memory for a message that is allocated at once; uninitialised memory of its own where this is absent. */
+  allocateMessage?(sizeBytes: number): Buffer;
 }
 
 const admitEverything: MessageAdmission = { admitMessage: () => true };
@@ -136,7 +138,10 @@ export class MessageAssembler {
     const room = this.#message.length;
     if (neededBytes <= room) return;
     const roomBytes = Math.min(this.#sizeBytes, Math.max(neededBytes, 2 * room, allocatedAtOnceBytesMax));
-    const larger = Buffer.allocUnsafeSlow(roomBytes);
+    const larger =
+      (roomBytes === this.#sizeBytes && room === 0
+        ? this.#admission.allocateMessage?.(roomBytes)
+        : undefined) ?? Buffer.allocUnsafeSlow(roomBytes);
     this.#message.copy(larger, 0, 0, this.#receivedBytes);
     this.#message = larger;
   }

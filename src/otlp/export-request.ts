@@ -2,6 +2,7 @@
  * What a receiver hands on, and what it hears back. Receivers know this file and nothing of
  * rings, lanes or logs.
  */
+import type { RequestMemory } from "./request-memory.ts";
 import type { Signal } from "./signal.ts";
 import type { RpcStatus } from "./status.ts";
 
@@ -18,8 +19,10 @@ export const noForwardedHeaders: ForwardedHeaders = { key: "", entries: [] };
 
 export interface ExportRequest {
   readonly signal: Signal;
-  /** One Export<Signal>ServiceRequest in protobuf, uncompressed. Not changed by anyone, nor reused by the receiver. */
+  /** One Export<Signal>ServiceRequest in protobuf, uncompressed. Changed by nobody before the sink has answered. */
   readonly payload: Buffer;
+  /** Where the payload lies, if it is used again when the sink has answered. The sink may `keep` it. */
+  readonly memory?: RequestMemory;
   readonly forwardedHeaders: ForwardedHeaders;
   /** When the client stops waiting, on `monotonicMs`; Infinity where it named no deadline. */
   readonly deadlineMs: number;

@@ -25,6 +25,11 @@ export interface KeyOwners {
   ownerOf(bytes: Uint8Array, start: number, end: number): number;
 }
 
+/** Where the parts of a request are put. */
+export interface PartsMemory {
+  allocateParts(sizeBytes: number): Buffer;
+}
+
 export interface SplitPart {
   readonly owner: number;
   /** One Export request; a view of a buffer that the parts of a request share. */
@@ -88,6 +93,10 @@ export class Splitter implements EnvelopePath {
   readonly #openRun = new Int32Array(levelCount).fill(-1);
   readonly #ownerlessBytes = new Float64Array(levelCount);
   readonly #itemCounts = new OwnerSums();
+  /** The ArrayBuffer that both request and parts are in, if they are. */
+  #shared: Uint8Array | undefined;
+  #sourceOffset = 0;
+  #targetOffset = 0;
   /** For each owner the position in the shared buffer that its next bytes go to. */
   #cursorTable = new Float64Array(0);
 
@@ -97,16 +106,16 @@ export class Splitter implements EnvelopePath {
   }
 
   /**
-   * Splits one request. Not reentrant; the result refers to `payload`, which must not change.
+   * Splits one request. Not reentrant; the result refers to `payload` and to what `memory` gave, which must not change.
    * Throws WireError where the bytes are no such request, SplitTooLargeError where the parts would be out of all proportion.
    */
-  split(payload: Buffer, owners: KeyOwners): SplitResult {
+  split(payload: Buffer, owners: KeyOwners, memory?: PartsMemory): SplitResult {
     this.#begin(payload, owners);
     this.#walk(level.REQUEST, 0, payload.length);
     const sizes = this.#sizes[level.REQUEST]!;
     let parts: SplitPart[];
     if (sizes.size > 1) {
-      parts = this.#copyParts(payload);
+      parts = this.#copyParts(payload, memory);
     } else if (payload.length === 0) {
       parts = [];
     } else {
@@ -318,7 +327,7 @@ export class Splitter implements EnvelopePath {
     }
   }
 
-  #copyParts(payload: Buffer): SplitPart[] {
+  #copyParts(payload: Buffer, memory: PartsMemory | undefined): SplitPart[] {
     const sizes = this.#sizes[level.REQUEST]!;
     const ownHeaders = this.#headersOf[level.REQUEST]!;
     let totalBytes = 0;
@@ -331,7 +340,8 @@ export class Splitter implements EnvelopePath {
         `its resources and scopes, copied to each of ${sizes.size} backends, would make ${totalBytes} bytes of ${payload.length}`,
       );
     }
-    const target = Buffer.allocUnsafeSlow(totalBytes);
+    const target = memory?.allocateParts(totalBytes) ?? Buffer.allocUnsafeSlow(totalBytes);
+    this.#copyInto(target);
     const cursors = this.#cursors(sizes);
     const firstOwner = sizes.owner(0);
     // The fields of the request itself that are no resources: nobody's in particular, so the first part's.
@@ -400,7 +410,22 @@ export class Splitter implements EnvelopePath {
   #copy(target: Buffer, cursor: number, ranges: IntList, at: number): number {
     const start = ranges.values[at]!;
     const end = ranges.values[at + 1]!;
-    target.set(this.bytes.subarray(start, end), cursor);
+    if (this.#shared === undefined) target.set(this.bytes.subarray(start, end), cursor);
+    else {
+      this.#shared.copyWithin(
+        this.#targetOffset + cursor,
+        this.#sourceOffset + start,
+        this.#sourceOffset + end,
+      );
+    }
     return cursor + end - start;
+  }
+
+  /** Copying within one ArrayBuffer needs no views, and costs half. */
+  #copyInto(target: Buffer): void {
+    const { buffer, byteOffset } = this.bytes;
+    this.#shared = buffer === target.buffer ? new Uint8Array(buffer) : undefined;
+    this.#sourceOffset = byteOffset;
+    this.#targetOffset = target.byteOffset;
   }
 }

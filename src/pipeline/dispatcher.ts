@@ -4,6 +4,7 @@
  */
 import type { Counter, MetricDefinition, MetricRegistry } from "../base/metrics.ts";
 import type { ExportRequest, ExportResult, TelemetrySink } from "../otlp/export-request.ts";
+import type { RequestMemory } from "../otlp/request-memory.ts";
 import { type Signal, signalFacts, signals } from "../otlp/signal.ts";
 import { SplitTooLargeError } from "../otlp/split.ts";
 import { grpcCode } from "../otlp/status.ts";
@@ -86,7 +87,7 @@ export class Dispatcher implements TelemetrySink {
       if (error instanceof WireError || error instanceof SplitTooLargeError) return malformed(error.message);
       throw error;
     }
-    const outcomes = await Promise.all(plans.map(deliver));
+    const outcomes = await Promise.all(plans.map((plan) => deliver(plan, request.memory)));
     const itemCount = plans[0]!.itemCount;
     const result = combineExporters(outcomes, itemCount);
     const rejected = result.kind === "partial" ? result.rejectedItems : 0;
@@ -97,12 +98,15 @@ export class Dispatcher implements TelemetrySink {
   }
 }
 
-async function deliver(plan: PlannedExport): Promise<ExporterOutcome> {
+async function deliver(plan: PlannedExport, memory: RequestMemory | undefined): Promise<ExporterOutcome> {
   if (plan.kind === "no_backends") return { kind: "undelivered", status: plan.status };
   const { shards, account } = plan;
   account.receive(plan.itemCount);
   const outcomes = await Promise.all(shards.map(({ lane, shard }) => lane.send(shard)));
-  for (const [index, outcome] of outcomes.entries()) account.settle(shards[index]!.shard, outcome);
+  for (const [index, outcome] of outcomes.entries()) {
+    account.settle(shards[index]!.shard, outcome);
+    if (outcome.kind !== "delivered" || outcome.payloadIsFree !== true) memory?.keep();
+  }
   return combineShards(
     shards.map(({ shard }) => shard),
     outcomes,

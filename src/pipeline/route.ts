@@ -86,7 +86,7 @@ export class Route {
       };
       return { kind: "no_backends", itemCount: 0, status };
     }
-    const split = this.#splitter.split(request.payload, view);
+    const split = this.#splitter.split(request.payload, view, request.memory);
     this.#unroutable?.add(split.unroutableItemCount);
     this.#fanout.record(split.parts.length);
     const forwardedHeaders = this.#forwarded(request.forwardedHeaders);

@@ -10,6 +10,7 @@
  * (`discarding`). Any phase may pass to `closed`: the stream died.
  */
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import type { BufferPool } from "../base/buffer-pool.ts";
 import type { ByteBudget } from "../base/byte-budget.ts";
 import { monotonicMs } from "../base/clock.ts";
 import type { ContentCoding } from "../base/compression.ts";
@@ -22,6 +23,7 @@ import {
   noForwardedHeaders,
   type TelemetrySink,
 } from "../otlp/export-request.ts";
+import { RequestMemory } from "../otlp/request-memory.ts";
 import type { Signal } from "../otlp/signal.ts";
 import { grpcCode, type RpcStatus } from "../otlp/status.ts";
 import type { Authenticator } from "./authentication.ts";
@@ -44,6 +46,8 @@ export interface CallContext {
   readonly budget: ByteBudget;
   readonly metrics: GrpcReceiverMetrics;
   readonly logger: Logger;
+  /** Where the memory of messages comes from and goes back to. */
+  readonly pool: BufferPool;
   /** Calls that are not closed, for the sweep of deadlines. */
   readonly openCalls: Set<GrpcCall>;
 }
@@ -88,6 +92,7 @@ export class GrpcCall implements MessageAdmission {
   readonly #connection: CallConnection;
   readonly #reservation: Reservation;
   readonly #assembler: MessageAssembler;
+  readonly #memory: RequestMemory;
   #phase: CallPhase = "authenticating";
   /** When the phase ends by itself, on `monotonicMs`. */
   #phaseDeadlineMs: number;
@@ -104,6 +109,7 @@ export class GrpcCall implements MessageAdmission {
     this.#connection = connection;
     this.#reservation = new Reservation(context.budget);
     this.#assembler = new MessageAssembler(context.maxRecvMsgSizeBytes, this);
+    this.#memory = new RequestMemory(context.pool);
     this.#phaseDeadlineMs = monotonicMs() + context.receiveTimeoutMs;
     context.openCalls.add(this);
     connection.callOpened();
@@ -154,6 +160,10 @@ export class GrpcCall implements MessageAdmission {
   /** The message's declared length is known (MessageAdmission). */
   admitMessage(sizeBytes: number): boolean {
     return this.#reservation.tryGrow(sizeBytes);
+  }
+
+  allocateMessage(sizeBytes: number): Buffer {
+    return this.#memory.allocatePayload(sizeBytes);
   }
 
   onData(chunk: Buffer): void {
@@ -229,13 +239,14 @@ export class GrpcCall implements MessageAdmission {
   }
 
   async #export(payload: Buffer): Promise<void> {
-    this.#setPhase("exporting", this.#clientDeadlineMs);
     this.#isWithSink = true;
+    this.#setPhase("exporting", this.#clientDeadlineMs);
     let result: ExportResult;
     try {
       result = await this.#context.sink.export({
         signal: this.#signal!,
         payload,
+        memory: this.#memory,
         forwardedHeaders: this.#forwardedHeaders,
         deadlineMs: this.#clientDeadlineMs,
       });
@@ -245,6 +256,7 @@ export class GrpcCall implements MessageAdmission {
         "the export of a request failed unexpectedly",
       );
       result = { kind: "failure", status: internalFault };
+      this.#memory.keep();
     }
     this.#isWithSink = false;
     // The client may have gone, or its deadline passed: then there is nobody to answer.
@@ -295,7 +307,8 @@ export class GrpcCall implements MessageAdmission {
 
   /** Gives back what the phase does not need; called whenever that may have changed. */
   #giveBack(): void {
-    if (this.#isWithSink) return;
+    if (this.#isWithSink || this.#phase === "authenticating" || this.#phase === "receiving") return;
+    this.#memory.release();
     if (this.#phase === "closed") this.#reservation.shrinkTo(0);
     else if (this.#phase === "answering" || this.#phase === "discarding") {
       this.#reservation.shrinkTo(callOverheadBytes);

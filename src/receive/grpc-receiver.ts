@@ -12,6 +12,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
+import { BufferPool } from "../base/buffer-pool.ts";
 import type { ByteBudget } from "../base/byte-budget.ts";
 import { monotonicMs } from "../base/clock.ts";
 import { errorMessage, OtlpRingError } from "../base/errors.ts";
@@ -49,6 +50,8 @@ export interface GrpcReceiverOptions {
 export interface GrpcReceiverModules {
   readonly sink: TelemetrySink;
   readonly budget: ByteBudget;
+  /** Shared with whoever else needs memory for requests. */
+  readonly pool?: BufferPool;
   readonly metrics: MetricRegistry;
   readonly logger: Logger;
 }
@@ -59,6 +62,7 @@ type ReceiverState =
   | { readonly kind: "draining" }
   | { readonly kind: "closed" };
 
+const poolBytesDefault = 32 * 1024 * 1024;
 /** How late deadlines of calls and connections may be. */
 const sweepIntervalMs = 100;
 const tlsHandshakeTimeoutMs = 10_000;
@@ -94,6 +98,7 @@ export class GrpcReceiver {
       authenticator: options.authenticator,
       sink,
       budget,
+      pool: modules.pool ?? new BufferPool(poolBytesDefault),
       metrics,
       logger,
       openCalls: new Set(),

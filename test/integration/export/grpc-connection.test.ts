@@ -44,7 +44,7 @@ function callTraces(to: Sender, payload: string, timeoutMs = 5000): Promise<Call
   return to.call("traces", noForwardedHeaders, [Buffer.from(payload)], monotonicMs() + timeoutMs);
 }
 
-const delivered: CallOutcome = { kind: "delivered", rejectedItems: 0, message: "" };
+const delivered: CallOutcome = { kind: "delivered", rejectedItems: 0, message: "", payloadIsFree: true };
 
 /** Calls until `isEnough`, four at a time; answers every payload with what became of it. */
 async function callUntil(to: Sender, isEnough: () => boolean): Promise<Map<string, CallOutcome>> {

@@ -64,7 +64,7 @@ async function outcomeFrom(answer: AnswerCall): Promise<CallOutcome> {
   return callTraces(sender(member), [Buffer.from("payload")]);
 }
 
-const delivered: CallOutcome = { kind: "delivered", rejectedItems: 0, message: "" };
+const delivered: CallOutcome = { kind: "delivered", rejectedItems: 0, message: "", payloadIsFree: true };
 
 describe("a call to a collector", () => {
   test("carries the payloads one after another, to each signal's service", async () => {
