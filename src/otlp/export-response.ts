@@ -40,8 +40,8 @@ export function decodeExportResponse(bytes: Uint8Array): PartialSuccess | undefi
     const tag = partial.readTag();
     if (tag === REJECTED_ITEMS << 3) {
       const count = partial.readVarint();
-      // A negative int64 is a varint of ten bytes, 2^63 or more.
-      rejectedItems = count < 2 ** 63 ? count : 0;
+      // A negative int64 is a varint of ten bytes, more than 2^63; the largest one rounds to that.
+      rejectedItems = count <= 2 ** 63 ? count : 0;
     } else if (tag >>> 3 === ERROR_MESSAGE) {
       const length = partial.expectLength(tag);
       const content = bytes.subarray(partial.position, partial.position + length);
