@@ -183,6 +183,6 @@ export class GrpcConnection {
   }
 
   #answerWaiters(result: GrpcTransport | NotConnected): void {
-    for (const waiter of [...this.#waiters]) waiter(result);
+    for (const waiter of this.#waiters) waiter(result);
   }
 }

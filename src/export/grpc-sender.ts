@@ -128,17 +128,17 @@ function fixedHeaders(
 ): string[] {
   const compression = options.compression ?? "identity";
   return [
-    ...[":method", "POST"],
-    ...[":scheme", options.tls === undefined ? "http" : "https"],
-    ...[":authority", options.member],
-    ...[":path", signalFacts[signal].grpcPath],
-    ...["content-type", "application/grpc"],
-    ...["te", "trailers"],
-    ...["user-agent", options.userAgent],
-    ...(compression === "identity" ? [] : ["grpc-encoding", compression]),
-    ...["grpc-accept-encoding", "identity,gzip,zstd,deflate"],
-    ...[...configured].flat(),
-  ];
+    [":method", "POST"],
+    [":scheme", options.tls === undefined ? "http" : "https"],
+    [":authority", options.member],
+    [":path", signalFacts[signal].grpcPath],
+    ["content-type", "application/grpc"],
+    ["te", "trailers"],
+    ["user-agent", options.userAgent],
+    ...(compression === "identity" ? [] : [["grpc-encoding", compression]]),
+    ["grpc-accept-encoding", "identity,gzip,zstd,deflate"],
+    ...configured,
+  ].flat();
 }
 
 function configuredHeaders(headers: Readonly<Record<string, string>>): ReadonlyMap<string, string> {

@@ -30,7 +30,7 @@ export interface Collector {
   readonly port: number;
   /** Every request that came, in order. */
   readonly requests: Buffer[];
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 export const accepted: Answer = { response: Buffer.alloc(0) };
@@ -93,7 +93,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
 export interface RawPeer {
   readonly member: string;
   readonly sockets: Set<Socket>;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** Something that listens and is no collector. */
@@ -124,7 +124,7 @@ export interface Proxy extends RawPeer {
   /** Connections that were made to it. */
   readonly connections: () => number;
   /** While silent, nothing passes either way; the sockets stay open. */
-  setSilent(isSilent: boolean): void;
+  readonly setSilent: (isSilent: boolean) => void;
 }
 
 /** Passes bytes on to a port, and can be made to swallow them. */
@@ -152,7 +152,7 @@ export async function startProxy(port: number): Promise<Proxy> {
 export interface Http2Peer {
   readonly member: string;
   readonly sessions: Set<ServerHttp2Session>;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** A backend on node:http2 itself, for what grpc-js cannot be made to do. */

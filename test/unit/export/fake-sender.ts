@@ -41,7 +41,7 @@ export class FakeSender implements Sender {
 
   close(): void {
     this.connectionState = "closed";
-    for (const call of [...this.open]) call.answer(undelivered("closed"));
+    for (const call of this.open) call.answer(undelivered("closed"));
   }
 }
 

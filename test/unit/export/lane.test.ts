@@ -134,7 +134,7 @@ describe("a joined call that is refused", () => {
     const { send, sent, outcomes, sender } = setUp();
     for (const text of ["x", "a", "b", "BAD", "c"]) send(text);
     while (sender.open.size > 0) {
-      for (const call of [...sender.open]) {
+      for (const call of sender.open) {
         call.answer(call.payloads.some((payload) => String(payload) === "BAD") ? rejected() : delivered);
       }
       await settled();
@@ -180,8 +180,10 @@ describe("a joined call that is refused", () => {
     vi.advanceTimersByTime(4000);
     await answer(2);
     expect(["a", "b", "c", "d"].map((text) => outcomes.get(text)?.kind)).toEqual([
-      ...["delivered", "delivered"],
-      ...["undelivered", "undelivered"],
+      "delivered",
+      "delivered",
+      "undelivered",
+      "undelivered",
     ]);
   });
 });
@@ -218,8 +220,7 @@ describe("too large", () => {
     const { send, sent, sender, outcomes } = setUp({ maxBatchSizeBytes: 3 });
     send("abcdefgh");
     while (sender.open.size > 0) {
-      for (const call of [...sender.open])
-        call.answer({ kind: "delivered", rejectedItems: 1, message: "one" });
+      for (const call of sender.open) call.answer({ kind: "delivered", rejectedItems: 1, message: "one" });
       await settled();
     }
     expect(sent()).toEqual(["ab", "cd", "ef", "gh"]);
@@ -230,7 +231,7 @@ describe("too large", () => {
     const { send, sender, outcomes } = setUp();
     send("abXd");
     while (sender.open.size > 0) {
-      for (const call of [...sender.open]) {
+      for (const call of sender.open) {
         const text = call.payloads.join("");
         call.answer(text.length > 2 || text.includes("X") ? tooLarge() : delivered);
       }
