@@ -3,8 +3,9 @@ import { Backoff } from "../base/backoff.ts";
 import { monotonicMs } from "../base/clock.ts";
 import { errorMessage } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
-import { type DialledSession, type DialOptions, dial, type Target } from "./dial.ts";
+import { type DialledSession, type DialOptions, dial } from "./dial.ts";
 import { GrpcTransport, type KeepaliveOptions } from "./grpc-transport.ts";
+import type { Target } from "./socket.ts";
 
 export interface GrpcConnectionOptions extends KeepaliveOptions {
   readonly target: Target;

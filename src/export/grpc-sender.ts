@@ -1,20 +1,20 @@
 /** Sends requests to one backend by OTLP/gRPC. */
-import { validateHeaderName, validateHeaderValue } from "node:http";
+import type { ClientCredentials } from "../base/client-credentials.ts";
 import { monotonicMs } from "../base/clock.ts";
 import { type ContentCoding, compress } from "../base/compression.ts";
-import { errorMessage, OtlpRingError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { ClientTls } from "../base/tls.ts";
 import { messagePrefixBytes } from "../grpc/framing.ts";
 import { formatTimeout } from "../grpc/timeout.ts";
 import type { ForwardedHeaders } from "../otlp/export-request.ts";
 import { type Signal, signalFacts, signals } from "../otlp/signal.ts";
-import { parseTarget } from "./dial.ts";
+import { CallHeaders } from "./call-headers.ts";
 import { unaryCall } from "./grpc-call.ts";
 import { GrpcConnection } from "./grpc-connection.ts";
 import { GrpcTransport } from "./grpc-transport.ts";
 import { type CallOutcome, outcomeOf } from "./outcome.ts";
 import type { Sender } from "./sender.ts";
+import { parseTarget } from "./socket.ts";
 
 export interface GrpcSenderOptions {
   /** `host:port` of the backend. */
@@ -25,6 +25,8 @@ export interface GrpcSenderOptions {
   readonly compression?: ContentCoding;
   /** Sent with every call, in place of forwarded ones of the same name. Default none. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Asked anew for each call. Default none. */
+  readonly credentials?: Pick<ClientCredentials, "headers">;
   /** Absent: plain text. */
   readonly tls?: ClientTls;
   /** For name resolution, TCP, TLS and HTTP/2 together. Default 3000. */
@@ -110,22 +112,21 @@ type HeaderWriter = (signal: Signal, forwarded: ForwardedHeaders, timeoutMs: num
 
 /** Everything that is the same for every call is put together once. */
 function headerWriter(options: GrpcSenderOptions): HeaderWriter {
-  const configured = configuredHeaders(options.headers ?? {});
-  const fixed = new Map(signals.map((signal) => [signal, fixedHeaders(signal, options, configured)]));
-  return (signal, forwarded, timeoutMs) => {
-    const headers = fixed.get(signal)!.concat("grpc-timeout", formatTimeout(timeoutMs));
-    for (const [name, value] of forwarded.entries) {
-      if (!configured.has(name) && !reservedName.test(name)) headers.push(name, value);
-    }
-    return headers;
-  };
+  const callHeaders = new CallHeaders({
+    headers: options.headers,
+    credentials: options.credentials,
+    reserved: reservedName,
+    protocol: "gRPC",
+  });
+  const fixed = new Map(signals.map((signal) => [signal, fixedHeaders(signal, options)]));
+  return (signal, forwarded, timeoutMs) => [
+    ...fixed.get(signal)!,
+    ...["grpc-timeout", formatTimeout(timeoutMs)],
+    ...callHeaders.list(forwarded),
+  ];
 }
 
-function fixedHeaders(
-  signal: Signal,
-  options: GrpcSenderOptions,
-  configured: ReadonlyMap<string, string>,
-): string[] {
+function fixedHeaders(signal: Signal, options: GrpcSenderOptions): string[] {
   const compression = options.compression ?? "identity";
   return [
     [":method", "POST"],
@@ -137,25 +138,5 @@ function fixedHeaders(
     ["user-agent", options.userAgent],
     ...(compression === "identity" ? [] : [["grpc-encoding", compression]]),
     ["grpc-accept-encoding", "identity,gzip,zstd,deflate"],
-    ...configured,
   ].flat();
-}
-
-function configuredHeaders(headers: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
-  const configured = new Map<string, string>();
-  for (const [givenName, value] of Object.entries(headers)) {
-    const name = givenName.toLowerCase();
-    if (reservedName.test(name)) {
-      throw new OtlpRingError("invalid_header", `headers: "${name}" belongs to gRPC and cannot be set`);
-    }
-    try {
-      validateHeaderName(name);
-      validateHeaderValue(name, value);
-    } catch (error) {
-      // Node's words name the header and never its value, which may be a secret.
-      throw new OtlpRingError("invalid_header", `headers: ${errorMessage(error)}`);
-    }
-    configured.set(name, value);
-  }
-  return configured;
 }

@@ -135,6 +135,28 @@ describe("a call to a collector", () => {
     });
   });
 
+  test("asks for credentials anew for each call, and puts them before configured and forwarded headers", async () => {
+    const seen: unknown[] = [];
+    const { member } = await collector({
+      answer: (_request, metadata) => {
+        seen.push(metadata.get("authorization"));
+        return accepted;
+      },
+    });
+    const tokens = ["first", "second"];
+    const to = sender(member, {
+      headers: { authorization: "Bearer configured" },
+      credentials: { headers: () => ({ authorization: `Bearer ${tokens.shift()}` }) },
+    });
+    const forwarded = { key: "x", entries: [["authorization", "Bearer forwarded"]] } as const;
+    for (let call = 0; call < 2; call += 1) {
+      expect(await to.call("logs", forwarded, [Buffer.from("a")], monotonicMs() + 5000)).toMatchObject({
+        kind: "delivered",
+      });
+    }
+    expect(seen).toEqual([["Bearer first"], ["Bearer second"]]);
+  });
+
   test("tells the backend its deadline", async () => {
     let header: string | undefined;
     const member = await http2Peer((stream, headers) => {
