@@ -69,7 +69,7 @@ export function unaryCall(transport: GrpcTransport, call: UnaryCall): Promise<Ca
     stream.on("response", (headers) => {
       head = headers;
       const problem = headProblem(headers);
-      if (problem !== undefined) end({ kind: "not_grpc", detail: problem }, true);
+      if (problem !== undefined) end({ kind: "not_otlp", detail: problem }, true);
     });
     stream.on("trailers", (headers) => {
       trailers = headers;

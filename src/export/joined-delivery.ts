@@ -48,11 +48,17 @@ const givenUp: Undelivered = {
 
 /** Sends the shards; `settle` has been told of each when it is done. */
 export async function deliverJoined(delivery: JoinedDelivery): Promise<void> {
-  const { shards, settle } = delivery;
+  const { shards } = delivery;
   // Ranges of shards that are still to be sent as one call each; the last is the next.
   const ranges: [start: number, end: number][] = [[0, shards.length]];
   let stop: Undelivered | undefined;
   let isTakenApart = false;
+  // Bytes of a call that was refused may still wait for their socket when its parts have been delivered by others.
+  const settle: JoinedDelivery["settle"] = (index, outcome) =>
+    delivery.settle(
+      index,
+      isTakenApart && outcome.kind === "delivered" ? { ...outcome, payloadIsFree: undefined } : outcome,
+    );
   for (let range = ranges.pop(); range !== undefined; range = ranges.pop()) {
     const [start, end] = range;
     if (stop === undefined && isTakenApart && !delivery.mayGoOn()) stop = givenUp;
@@ -66,7 +72,7 @@ export async function deliverJoined(delivery: JoinedDelivery): Promise<void> {
     } else {
       const outcome = await delivery.call(shards.slice(start, end).map(({ payload }) => payload));
       if (outcome.kind === "delivered") {
-        allot(delivery, start, end, outcome);
+        allot(shards, settle, start, end, outcome);
       } else if (outcome.kind === "undelivered") {
         for (let index = start; index < end; index += 1) settle(index, outcome);
         stop = neverSent(outcome);
@@ -87,7 +93,8 @@ function neverSent({ status }: Undelivered): Undelivered {
 
 /** Shares out what partial_success counted: in order, to no shard more than it holds, to all no more than they hold. */
 function allot(
-  { shards, settle }: JoinedDelivery,
+  shards: readonly Shard[],
+  settle: JoinedDelivery["settle"],
   start: number,
   end: number,
   { rejectedItems, message, payloadIsFree }: Extract<ShardOutcome, { kind: "delivered" }>,
