@@ -67,16 +67,23 @@ function message(type: protobuf.Type, depth: number): fc.Arbitrary<Buffer> {
     .map((fields) => Buffer.concat(wellFormed(type, fields)));
 }
 
+const traceIdTag = { span: 1 * 8 + 2, logRecord: 9 * 8 + 2 };
+
+/** A second trace id would count for a decoder; a router that has found one looks no further. */
+function withOne(tag: number, fields: readonly Buffer[]): readonly Buffer[] {
+  const first = fields.findIndex((field) => field[0] === tag);
+  return fields.filter((field, index) => field[0] !== tag || index === first);
+}
+
 /** What no encoder makes, and a router that reads as little as it can may see otherwise than a decoder. */
 function wellFormed(type: protobuf.Type, fields: readonly Buffer[]): readonly Buffer[] {
   switch (type.name) {
     case "Metric":
       return withOneKindOfData(fields);
     case "Span":
-      // A second trace id would count for a decoder; nobody looks for it behind the first.
-      return fields.filter(
-        (field, index) => field[0] !== 10 || fields.findIndex((f) => f[0] === 10) === index,
-      );
+      return withOne(traceIdTag.span, fields);
+    case "LogRecord":
+      return withOne(traceIdTag.logRecord, fields);
     default:
       return fields;
   }
