@@ -4,7 +4,17 @@ import { type ContentCoding, contentCodings } from "../base/compression.ts";
 import { parseTimeout } from "../grpc/timeout.ts";
 import { type Signal, signalFacts, signals } from "../otlp/signal.ts";
 import { grpcCode, type RpcStatus } from "../otlp/status.ts";
-import type { RefusalReason } from "./grpc-metrics.ts";
+
+export type RefusalReason =
+  | "unknown_method"
+  | "not_grpc"
+  | "unauthenticated"
+  | "unknown_encoding"
+  | "malformed_timeout"
+  | "over_budget"
+  | "too_large"
+  | "malformed_body"
+  | "receive_timeout";
 
 /** A call that the receiver itself refuses. */
 export interface Refusal {

@@ -30,8 +30,14 @@ import type { Authenticator } from "./authentication.ts";
 import { type DecompressionFault, decompressWithinBudget } from "./bounded-decompression.ts";
 import { forwardedHeaders } from "./forwarded-headers.ts";
 import { answerRefusal, answerStatus, answerSuccess } from "./grpc-answer.ts";
-import { type Refusal, readEncoding, readMethod, unauthenticated } from "./grpc-call-head.ts";
-import type { GrpcReceiverMetrics } from "./grpc-metrics.ts";
+import {
+  type Refusal,
+  type RefusalReason,
+  readEncoding,
+  readMethod,
+  unauthenticated,
+} from "./grpc-call-head.ts";
+import type { ReceiverMetrics } from "./receiver-metrics.ts";
 import { Reservation } from "./reservation.ts";
 
 /** What all calls of a receiver share. */
@@ -44,7 +50,7 @@ export interface CallContext {
   readonly authenticator: Authenticator | undefined;
   readonly sink: TelemetrySink;
   readonly budget: ByteBudget;
-  readonly metrics: GrpcReceiverMetrics;
+  readonly metrics: ReceiverMetrics<RefusalReason>;
   readonly logger: Logger;
   /** Where the memory of messages comes from and goes back to. */
   readonly pool: BufferPool;

@@ -22,8 +22,9 @@ import type { ServerTls } from "../base/tls.ts";
 import type { TelemetrySink } from "../otlp/export-request.ts";
 import type { Authenticator } from "./authentication.ts";
 import { type CallContext, GrpcCall, streamWindowBytes } from "./grpc-call.ts";
-import { type ConnectionContext, GrpcConnection, type KeepaliveOptions } from "./grpc-connection.ts";
-import { GrpcReceiverMetrics } from "./grpc-metrics.ts";
+import type { RefusalReason } from "./grpc-call-head.ts";
+import { type ConnectionContext, Http2Connection, type KeepaliveOptions } from "./http2-connection.ts";
+import { ReceiverMetrics } from "./receiver-metrics.ts";
 
 /** What OTLP recommends as the largest request (specification.md, "Limits of requests"). */
 export const recommendedMaxRecvMsgSizeBytes = 64 * 1024 * 1024;
@@ -72,7 +73,7 @@ const headerListBytesMax = 32 * 1024;
 const megabyte = 1_000_000;
 /**
  * What nghttp2 takes of RST_STREAM on a connection before it ends it. Clients reset streams that were
- * answered early, under overload many of them, so this is wide; GrpcConnection counts those that were not.
+ * answered early, under overload many of them, so this is wide; Http2Connection counts those that were not.
  */
 const streamResetBurst = 10_000;
 const streamResetsPerSecond = 1000;
@@ -88,7 +89,7 @@ export class GrpcReceiver {
 
   constructor(options: GrpcReceiverOptions, modules: GrpcReceiverModules) {
     const { sink, budget, logger } = modules;
-    const metrics = new GrpcReceiverMetrics(modules.metrics);
+    const metrics = new ReceiverMetrics<RefusalReason>(modules.metrics, "grpc");
     this.#options = options;
     this.#logger = logger;
     this.#calls = {
@@ -197,7 +198,7 @@ export class GrpcReceiver {
       arriving = socket;
     });
     server.on("session", (session: ServerHttp2Session) => {
-      const connection = new GrpcConnection(session, arriving, this.#connections);
+      const connection = new Http2Connection(session, arriving, this.#connections);
       // Its TLS handshake has outlasted the listener.
       if (this.#state.kind !== "listening") connection.leave(0);
       session.on("stream", (stream: ServerHttp2Stream, headers) => {

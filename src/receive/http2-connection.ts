@@ -1,5 +1,5 @@
 /**
- * One HTTP/2 connection of a gRPC receiver: its age, idleness and liveness, and the protection against
+ * One HTTP/2 connection of a receiver: its age, idleness and liveness, and the protection against
  * clients that ping or reset too much. The settings mean what they mean in grpc-go and the Collector
  * (https://github.com/grpc/proposal/blob/master/A9-server-side-conn-mgt.md, A8 for pings).
  *
@@ -18,8 +18,7 @@ import { constants, type ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
 import { monotonicMs } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
-import type { CallConnection } from "./grpc-call.ts";
-import type { CloseReason, GrpcReceiverMetrics } from "./grpc-metrics.ts";
+import type { CloseReason } from "./receiver-metrics.ts";
 
 /** Absent: never, unless a default is named. */
 export interface KeepaliveOptions {
@@ -52,10 +51,10 @@ export interface ConnectionContext {
   readonly keepalive: KeepaliveOptions;
   /** By when a client must have greeted. */
   readonly openingTimeoutMs: number;
-  readonly metrics: GrpcReceiverMetrics;
+  readonly metrics: { countClosedConnection(reason: CloseReason): void };
   readonly logger: Logger;
   /** Connections that are not closed. */
-  readonly openConnections: Set<GrpcConnection>;
+  readonly openConnections: Set<Http2Connection>;
 }
 
 const keepaliveTimeMsDefault = 2 * 3_600_000;
@@ -82,7 +81,7 @@ const lastStreamId = 2 ** 31 - 1;
 /** Received bytes that one connection may have on their way: hundreds of megabytes a second over any path. */
 const sessionWindowBytes = 32 * 1024 * 1024;
 
-export class GrpcConnection implements CallConnection {
+export class Http2Connection {
   readonly #session: ServerHttp2Session;
   readonly #socket: Socket;
   readonly #context: ConnectionContext;
@@ -257,7 +256,7 @@ export class GrpcConnection implements CallConnection {
   #destroy(reason: CloseReason, code: number): void {
     if (this.#state.kind === "destroying" || this.#state.kind === "closed") return;
     this.#context.metrics.countClosedConnection(reason);
-    this.#context.logger.debug({ peer: this.#socket.remoteAddress, reason }, "gRPC connection closed");
+    this.#context.logger.debug({ peer: this.#socket.remoteAddress, reason }, "HTTP/2 connection closed");
     // grpc clients look for these words and then ping less often.
     const explanation = reason === "too_many_pings" ? Buffer.from(reason) : undefined;
     if (!this.#session.destroyed) this.#session.goaway(code, 0, explanation);
