@@ -10,9 +10,13 @@ function answered(code: GrpcCode, message = "m", retryDelayMs?: number): CallEnd
 }
 
 function local(
-  kind: "deadline" | "interrupted" | "unprocessed" | "not_grpc" | "response_too_large",
+  kind: "deadline" | "interrupted" | "unprocessed" | "not_otlp" | "response_too_large",
 ): CallEnd {
   return { kind, detail: "d" };
+}
+
+function overHttp(httpStatus: number, detail = "d", retryDelayMs?: number): CallEnd {
+  return { kind: "http_status", httpStatus, detail, ...(retryDelayMs !== undefined && { retryDelayMs }) };
 }
 
 /** Every row of the table: an end that belongs to it, and what must come of it. */
@@ -54,13 +58,36 @@ const rows: readonly [CallEndName, CallEnd, object][] = [
     { kind: "undelivered", status: { code: 14, message: `${member}: d` } },
   ],
   ["UNIMPLEMENTED", answered(12), { kind: "undelivered", status: { code: 12 } }],
-  ["not_grpc", local("not_grpc"), { kind: "undelivered", status: { code: 14 } }],
+  ["not_otlp", local("not_otlp"), { kind: "undelivered", status: { code: 14 } }],
   ["UNAUTHENTICATED", answered(16), { kind: "undelivered" }],
   ["PERMISSION_DENIED", answered(7), { kind: "undelivered" }],
   ["UNKNOWN", answered(2), { kind: "undelivered", mayHaveArrived: true }],
   ["NOT_FOUND", answered(5), { kind: "undelivered" }],
   ["ALREADY_EXISTS", answered(6), { kind: "undelivered" }],
   ["FAILED_PRECONDITION", answered(9), { kind: "undelivered" }],
+  ["HTTP 400", overHttp(400), { kind: "rejected", status: { code: 3 } }],
+  ["HTTP 422", overHttp(422), { kind: "rejected", status: { code: 3 } }],
+  ["HTTP 413", overHttp(413), { kind: "too_large", isAboutSize: true, status: { code: 8 } }],
+  [
+    "HTTP 400 about the size",
+    overHttp(400, "HTTP 400 from /v1/traces: http: request body too large"),
+    { kind: "too_large", isAboutSize: true },
+  ],
+  [
+    "HTTP 429",
+    overHttp(429, "d", 2000),
+    { kind: "undelivered", status: { code: 14, message: `${member}: d`, retryDelayMs: 2000 } },
+  ],
+  ["HTTP 502", overHttp(502), { kind: "undelivered", mayHaveArrived: true, status: { code: 14 } }],
+  ["HTTP 503", overHttp(503, "d", 0), { kind: "undelivered", status: { code: 14, retryDelayMs: 0 } }],
+  ["HTTP 504", overHttp(504), { kind: "undelivered", mayHaveArrived: true, status: { code: 14 } }],
+  ["HTTP 401", overHttp(401), { kind: "undelivered", status: { code: 16 } }],
+  ["HTTP 403", overHttp(403), { kind: "undelivered", status: { code: 7 } }],
+  ["HTTP 404", overHttp(404), { kind: "undelivered", status: { code: 12 } }],
+  ["HTTP 405", overHttp(405), { kind: "undelivered", status: { code: 12 } }],
+  ["HTTP 3xx", overHttp(307), { kind: "undelivered" }],
+  ["HTTP 4xx", overHttp(415), { kind: "undelivered" }],
+  ["HTTP 5xx", overHttp(500), { kind: "undelivered", mayHaveArrived: true }],
 ];
 
 describe("the table of outcomes", () => {
@@ -79,7 +106,7 @@ describe("the table of outcomes", () => {
 
   test("rejects nothing but what is a verdict on the data", () => {
     const rejecting = rows.filter(([name]) => verdicts[name].outcome === "rejected").map(([name]) => name);
-    expect(rejecting).toEqual(["INVALID_ARGUMENT", "INTERNAL", "response_too_large"]);
+    expect(rejecting).toEqual(["INVALID_ARGUMENT", "INTERNAL", "response_too_large", "HTTP 400", "HTTP 422"]);
   });
 
   test.each([
@@ -89,6 +116,16 @@ describe("the table of outcomes", () => {
     [".NET", "Received message exceeds the maximum configured message size."],
   ])("knows a message about the size of %s", (_name, message) => {
     expect(outcomeOf(answered(8, message), member)).toMatchObject({ kind: "too_large", isAboutSize: true });
+  });
+
+  test("classes every other status of HTTP, whatever the number", () => {
+    for (let status = 300; status < 1000; status += 1) {
+      const rejects = status === 400 || status === 422;
+      const isTooLarge = status === 413;
+      expect(outcomeOf(overHttp(status), member).kind).toBe(
+        rejects ? "rejected" : isTooLarge ? "too_large" : "undelivered",
+      );
+    }
   });
 
   test("puts the backend before what it said", () => {
