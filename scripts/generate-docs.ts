@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { configurationMarkdown } from "../src/config/document.ts";
 import { configurationJsonSchema } from "../src/config/json-schema.ts";
+import { metricsMarkdown } from "../src/gateway/metric-tables.ts";
 
 interface GeneratedDocument {
   /** From the root of the repository. */
@@ -12,6 +13,7 @@ interface GeneratedDocument {
 export const documents: readonly GeneratedDocument[] = [
   { path: "docs/configuration.md", text: configurationMarkdown },
   { path: "docs/otlp-ring.schema.json", text: configurationJsonSchema },
+  { path: "docs/metrics.md", text: metricsMarkdown },
 ];
 
 const root = new URL("..", import.meta.url);

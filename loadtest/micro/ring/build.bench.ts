@@ -18,4 +18,4 @@ for (const count of [10, 100, 1000]) {
   });
 }
 
-await run();
+await run({ colors: false });

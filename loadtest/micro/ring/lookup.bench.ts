@@ -42,4 +42,4 @@ for (const [what, bytes, length] of [
   });
 }
 
-await run();
+await run({ colors: false });
