@@ -15,6 +15,7 @@ import { monotonicMs } from "./base/clock.ts";
 import type { Logger } from "./base/logger.ts";
 import { MetricRegistry } from "./base/metrics.ts";
 import type { GatewaySettings } from "./config/settings.ts";
+import { DnsResolver, type NameResolver } from "./discovery/dns/resolver.ts";
 import { ExportMetrics } from "./export/metrics.ts";
 import { createExporter, type Exporter } from "./gateway/exporter.ts";
 import { createReceivers, type Receiver } from "./gateway/receivers.ts";
@@ -24,6 +25,8 @@ import { GatewayStatus } from "./gateway/status.ts";
 export interface GatewayModules {
   readonly logger: Logger;
   readonly version: string;
+  /** By which backends are found. Default: the machine's nameservers. */
+  readonly resolver?: NameResolver;
 }
 
 /** `process.constrainedMemory()` answers this much where nothing constrains the process. */
@@ -49,7 +52,7 @@ export class Gateway {
   #state: GatewayState = { kind: "built" };
 
   /** @throws OtlpRingError where a file that the settings name cannot be used. */
-  constructor(settings: GatewaySettings, { logger, version }: GatewayModules) {
+  constructor(settings: GatewaySettings, { logger, version, resolver = new DnsResolver() }: GatewayModules) {
     this.#settings = settings;
     this.#logger = logger;
     const { metrics } = this;
@@ -61,7 +64,7 @@ export class Gateway {
     this.#exporters = new Map(
       settings.exporters.map((exporter) => [
         exporter.name,
-        createExporter(exporter, { metrics, exportMetrics, logger, userAgent }),
+        createExporter(exporter, { metrics, exportMetrics, logger, userAgent, resolver }),
       ]),
     );
     const budget = new ByteBudget(settings.memory.inFlightBytes ?? defaultInFlightBytes());

@@ -5,9 +5,10 @@ import { silentLogger } from "../base/logger.ts";
 import { MetricRegistry } from "../base/metrics.ts";
 import { loadSettings } from "../config/load.ts";
 import type { ExporterSettings } from "../config/settings.ts";
+import { DnsResolver } from "../discovery/dns/resolver.ts";
 import { membersOf } from "../discovery/member-source.ts";
-import { createSource } from "../gateway/exporter.ts";
 import { locateKey } from "../gateway/locate.ts";
+import { createMemberSource } from "../gateway/member-source.ts";
 import { buildRing } from "../ring/ring.ts";
 import { type ConfigurationOptions, configurationSources, configuredCommand } from "./configuration.ts";
 
@@ -69,7 +70,11 @@ function questionOf({ traceId, service }: RouteOptions, command: Command): Quest
 }
 
 async function answer(exporter: ExporterSettings, question: Question): Promise<Answer> {
-  const source = createSource(exporter, { metrics: new MetricRegistry(), logger: silentLogger });
+  const source = createMemberSource(exporter, {
+    metrics: new MetricRegistry(),
+    logger: silentLogger,
+    resolver: new DnsResolver(),
+  });
   await source.start(() => undefined);
   const members = membersOf(source);
   const { status } = source;

@@ -1,4 +1,6 @@
 /** Sends requests to one backend by OTLP/gRPC. */
+
+import type { LookupFunction } from "node:net";
 import type { ClientCredentials } from "../base/client-credentials.ts";
 import { monotonicMs } from "../base/clock.ts";
 import { type ContentCoding, compress } from "../base/compression.ts";
@@ -29,6 +31,8 @@ export interface GrpcSenderOptions {
   readonly credentials?: Pick<ClientCredentials, "headers">;
   /** Absent: plain text. */
   readonly tls?: ClientTls;
+  /** How a member that is a name is resolved. Default: as the operating system does. */
+  readonly lookup?: LookupFunction;
   /** For name resolution, TCP, TLS and HTTP/2 together. Default 3000. */
   readonly connectTimeoutMs?: number;
   /** A backend that is silent for this long while calls are open is pinged. Default 10,000. */
@@ -52,7 +56,7 @@ export function createGrpcSender(options: GrpcSenderOptions, modules: { readonly
   const { member, compression = "identity" } = options;
   const connection = new GrpcConnection(
     {
-      target: parseTarget(member),
+      target: parseTarget(member, options.lookup),
       tls: options.tls,
       connectTimeoutMs: options.connectTimeoutMs ?? 3000,
       keepaliveTimeMs: options.keepaliveTimeMs ?? 10_000,

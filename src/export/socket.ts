@@ -1,15 +1,17 @@
 /** Opens one TCP or TLS connection to one backend. */
-import { isIP, type Socket, connect as tcpConnect } from "node:net";
+import { isIP, type LookupFunction, type Socket, connect as tcpConnect } from "node:net";
 import { connect as tlsConnect } from "node:tls";
 import { errorMessage, OtlpRingError } from "../base/errors.ts";
 import type { ClientTls } from "../base/tls.ts";
 
 export interface Target {
-  /** A name, which the operating system resolves at each dial, or an address (IPv6 without brackets). */
+  /** A name, which is resolved at each dial, or an address (IPv6 without brackets). */
   readonly host: string;
   readonly port: number;
   /** `host:port` as it was given; the HTTP/2 `:authority`. */
   readonly authority: string;
+  /** Resolves a name; absent: the operating system does. */
+  readonly lookup?: LookupFunction | undefined;
 }
 
 export interface SocketOptions {
@@ -22,7 +24,7 @@ export interface SocketOptions {
 }
 
 /** @throws {OtlpRingError} `invalid_endpoint` for anything but `name:port`, `1.2.3.4:port` or `[v6]:port`. */
-export function parseTarget(authority: string): Target {
+export function parseTarget(authority: string, lookup?: LookupFunction): Target {
   const match = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([^\s:[\]/@]+)):(\d{1,5})$/.exec(authority);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
@@ -32,7 +34,7 @@ export function parseTarget(authority: string): Target {
       `"${authority}": expected host:port, such as 10.0.0.1:4317, collector.obs:4317 or [::1]:4317`,
     );
   }
-  return { host, port, authority };
+  return { host, port, authority, lookup };
 }
 
 /**
@@ -41,16 +43,17 @@ export function parseTarget(authority: string): Target {
  */
 export function openSocket(target: Target, options: SocketOptions, signal: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const { host, port } = target;
+    const { host, port, lookup } = target;
     const { tls, alpnProtocol, timeoutMs } = options;
     const socket =
       tls === undefined
-        ? tcpConnect({ host, port, noDelay: true })
+        ? tcpConnect({ host, port, noDelay: true, ...(lookup && { lookup }) })
         : tlsConnect({
             servername: isIP(host) === 0 ? host : "",
             ...tls.connectOptions(),
             host,
             port,
+            ...(lookup && { lookup }),
             ALPNProtocols: [alpnProtocol],
           }).setNoDelay(true);
 

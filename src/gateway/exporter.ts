@@ -4,16 +4,15 @@ import type { Logger } from "../base/logger.ts";
 import type { MetricRegistry } from "../base/metrics.ts";
 import { loadClientTls } from "../base/tls.ts";
 import type { ExporterSettings } from "../config/settings.ts";
-import { DnsResolver } from "../discovery/dns/resolver.ts";
-import { type DnsRecordKind, DnsSource } from "../discovery/dns-source.ts";
+import type { NameResolver } from "../discovery/dns/resolver.ts";
 import type { MemberSource } from "../discovery/member-source.ts";
-import { StaticSource } from "../discovery/static-source.ts";
-import { createGrpcSender } from "../export/grpc-sender.ts";
 import { type BackendLane, createLane } from "../export/lane.ts";
 import type { ExportMetrics } from "../export/metrics.ts";
 import { cutInHalf } from "../otlp/cut.ts";
 import { BackendPool } from "../pipeline/backend-pool.ts";
 import type { Ring } from "../ring/ring.ts";
+import { createMemberLookup, createMemberSource } from "./member-source.ts";
+import { createSender } from "./sender.ts";
 
 export interface ExporterModules {
   readonly metrics: MetricRegistry;
@@ -21,6 +20,8 @@ export interface ExporterModules {
   readonly logger: Logger;
   /** `otlp-ring/<version>`. */
   readonly userAgent: string;
+  /** By which names are found. */
+  readonly resolver: NameResolver;
 }
 
 export interface Exporter {
@@ -46,6 +47,7 @@ export function createExporter(settings: ExporterSettings, modules: ExporterModu
   const logger = modules.logger.child({ exporter: name });
   const tls = protocol.tls === undefined ? undefined : loadClientTls(protocol.tls, { logger, metrics });
   const credentials = protocol.auth === undefined ? undefined : clientCredentials(protocol.auth, { logger });
+  const lookup = createMemberLookup(settings, modules.resolver);
   const lanes = new Map<string, BackendLane>();
 
   const pool = new BackendPool(
@@ -54,14 +56,12 @@ export function createExporter(settings: ExporterSettings, modules: ExporterModu
       metrics,
       logger,
       createLane: (member) => {
-        const sender = createGrpcSender(
+        const sender = createSender(
+          settings,
           {
             member,
             userAgent: modules.userAgent,
-            compression: protocol.compression,
-            headers: protocol.headers,
-            keepaliveTimeMs: protocol.keepalive.timeMs,
-            keepaliveTimeoutMs: protocol.keepalive.timeoutMs,
+            ...(lookup && { lookup }),
             ...(tls && { tls }),
             ...(credentials && { credentials }),
           },
@@ -76,7 +76,7 @@ export function createExporter(settings: ExporterSettings, modules: ExporterModu
       },
     },
   );
-  const source = createSource(settings, { metrics, logger });
+  const source = createMemberSource(settings, { metrics, logger, resolver: modules.resolver });
 
   return {
     name,
@@ -99,35 +99,3 @@ export function createExporter(settings: ExporterSettings, modules: ExporterModu
     },
   };
 }
-
-/** Also for `otlp-ring route`, which looks once. */
-export function createSource(
-  settings: ExporterSettings,
-  modules: { readonly metrics: MetricRegistry; readonly logger: Logger },
-): MemberSource {
-  const { name, resolver } = settings;
-  switch (resolver.type) {
-    case "static":
-      return new StaticSource({ name, endpoints: resolver.members }, modules);
-    case "dns":
-      return new DnsSource(
-        {
-          name,
-          hostname: resolver.hostname,
-          record: recordKinds[resolver.records.join("+")]!,
-          port: resolver.port,
-          intervalMs: resolver.intervalMs,
-          timeoutMs: resolver.timeoutMs,
-          allowedCidrs: settings.allowedCidrs ?? [],
-        },
-        { ...modules, resolver: new DnsResolver() },
-      );
-  }
-}
-
-const recordKinds: Readonly<Record<string, DnsRecordKind>> = {
-  A: "A",
-  AAAA: "AAAA",
-  "A+AAAA": "A+AAAA",
-  SRV: "SRV",
-};
