@@ -42,7 +42,7 @@ service:
 - Processors ${Object.keys(replacedProcessors).map(code).join(" and ")} are accepted and have no effect, with a warning.
   Any other processor, receiver or exporter, and every connector, is a fault: it belongs in tier 2, or in a Collector
   in front.
-- \`loadbalancing\` is the old name of \`load_balancing\`.
+- \`loadbalancing\` is the old name of \`load_balancing\`, and \`otlphttp\` that of \`otlp_http\`.
 - Extensions other than those below have no effect, with a warning; an authenticator among them that a receiver or an
   exporter asks for is a fault.
 
@@ -82,8 +82,9 @@ function addRows(rows: string[], prefix: string, facts: FieldFacts, isOurs: bool
     const ours = isOurs || child.ours === true;
     const cells = [`\`${path}\``, typeName(child), defaultOf(child), rangeOf(child), remarkOf(child, ours)];
     rows.push(`| ${cells.map(escapeCell).join(" | ")} |`);
-    // What a Collector's keys would say does not matter where none of them is used.
-    if (child.ignored === undefined || ours) addRows(rows, path, child, ours);
+    // What a Collector's keys would say does not matter where none of them is used, nor twice.
+    const isTold = child.oldNameOf === undefined && (child.ignored === undefined || ours);
+    if (isTold) addRows(rows, path, child, ours);
     if (child.kind === "list") addRows(rows, `${path}[]`, factsOf(child.element), ours);
   }
 }

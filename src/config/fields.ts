@@ -23,6 +23,8 @@ interface CommonFacts {
   readonly secret?: true;
   /** Accepted, but not acted on: what a warning says of it. */
   readonly ignored?: string;
+  /** The key's present spelling; a warning names it. */
+  readonly oldNameOf?: string;
   readonly optional?: true;
 }
 

@@ -5,7 +5,7 @@ const tokenPattern = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /** What HTTP, HTTP/2 (RFC 9113 §8.2.2) and gRPC use themselves. */
 const transportPattern =
-  /^(?:grpc-.*|proxy-.*|content-(?:type|length|encoding)|connection|keep-alive|host|http2-settings|te|trailer|transfer-encoding|upgrade|user-agent)$/;
+  /^(?:grpc-.*|proxy-.*|accept-encoding|content-(?:type|length|encoding)|connection|expect|keep-alive|host|http2-settings|te|trailer|transfer-encoding|upgrade|user-agent)$/;
 
 const credentialNames: ReadonlySet<string> = new Set(["authorization", "cookie", "set-cookie"]);
 

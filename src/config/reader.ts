@@ -49,7 +49,7 @@ export class ConfigurationReader {
    */
   read<T>(field: Field<T>, path: Path): T | undefined {
     const node = nodeAt(this.#root, path);
-    this.#warnOfIgnored(factsOf(field), path);
+    this.#warnOfKeys(factsOf(field), path);
     const plain = node === undefined ? undefined : toPlain(node);
     const result = readField(field, plain);
     if ("value" in result) return result.value;
@@ -103,20 +103,22 @@ export class ConfigurationReader {
     this.faultAtKey(path, `expected ${what}, got ${quoted(key)}${meant}`);
   }
 
-  /** Warns of every key that is there, but has no effect. */
-  #warnOfIgnored(facts: FieldFacts, path: Path): void {
+  /** Warns of every key that is there, but has no effect, or another name by now. */
+  #warnOfKeys(facts: FieldFacts, path: Path): void {
     const node = nodeAt(this.#root, path);
     if (node === undefined) return;
     if (facts.ignored !== undefined) this.warn(path, `has no effect: ${facts.ignored}`);
+    if (facts.oldNameOf !== undefined)
+      this.warn(path, `${path.at(-1)} is the old name of ${facts.oldNameOf}`);
     if (facts.kind === "section" && node.kind === "map") {
       for (const key of node.entries.keys()) {
         const field = Object.hasOwn(facts.shape, key) ? facts.shape[key] : undefined;
-        if (field !== undefined) this.#warnOfIgnored(factsOf(field), [...path, key]);
+        if (field !== undefined) this.#warnOfKeys(factsOf(field), [...path, key]);
       }
     }
     if (facts.kind === "list" && node.kind === "list") {
       const element = factsOf(facts.element);
-      for (const index of node.items.keys()) this.#warnOfIgnored(element, [...path, index]);
+      for (const index of node.items.keys()) this.#warnOfKeys(element, [...path, index]);
     }
   }
 }

@@ -96,7 +96,7 @@ export interface ExporterSettings {
   readonly routingKey: Readonly<Partial<Record<Signal, RoutingKey>>>;
   readonly routingAttributes: readonly string[];
   readonly resolver: ResolverSettings;
-  readonly protocol: OtlpGrpcProtocolSettings;
+  readonly protocol: ProtocolSettings;
   readonly ring: { readonly size: number };
   readonly delivery: { readonly maxInFlight: number; readonly maxBatchSizeBytes: number };
   readonly handoff: { readonly windowMs: number };
@@ -121,8 +121,9 @@ export type ResolverSettings =
       readonly records: readonly ("A" | "AAAA")[] | readonly ["SRV"];
     };
 
-export interface OtlpGrpcProtocolSettings {
-  readonly type: "otlp_grpc";
+export type ProtocolSettings = OtlpGrpcProtocolSettings | OtlpHttpProtocolSettings;
+
+interface CommonProtocolSettings {
   /** Of one call. */
   readonly timeoutMs: number;
   readonly compression: ContentCoding;
@@ -130,6 +131,17 @@ export interface OtlpGrpcProtocolSettings {
   readonly tls?: ClientTlsSettings;
   readonly headers: Readonly<Record<string, string>>;
   readonly auth?: ClientCredentialSettings;
+}
+
+export interface OtlpHttpProtocolSettings extends CommonProtocolSettings {
+  readonly type: "otlp_http";
+  readonly paths: Readonly<Record<Signal, string>>;
+  /** Of a connection. */
+  readonly idleTimeoutMs: number;
+}
+
+export interface OtlpGrpcProtocolSettings extends CommonProtocolSettings {
+  readonly type: "otlp_grpc";
   readonly keepalive: { readonly timeMs: number; readonly timeoutMs: number };
 }
 

@@ -207,8 +207,8 @@ export function endpoint<const F extends ValueFacts>(facts: F): Field<Read<Endpo
   );
 }
 
-/** A member of a fixed list: `host:port`, where the port may be left out. */
-export function target<const F extends ValueFacts>(facts: F, defaultPort: number): Field<Read<string, F>> {
+/** A member of a fixed list: `host:port`, where the port may be left out. Without a default for it, as it was given. */
+export function target<const F extends ValueFacts>(facts: F, defaultPort?: number): Field<Read<string, F>> {
   const expected = 'a backend such as "collector-1:4317"';
   return valueField(
     {
@@ -217,14 +217,44 @@ export function target<const F extends ValueFacts>(facts: F, defaultPort: number
       json: { type: "string", minLength: 1 },
       read: (input) => {
         const value = textual(input);
-        const parsed = typeof value === "string" ? parseEndpoint(value, defaultPort) : undefined;
-        return parsed === undefined || parsed.host === "" || parsed.port === 0
-          ? new Mismatch(expected)
-          : formatEndpoint(parsed);
+        const parsed = typeof value === "string" ? parseEndpoint(value, defaultPort ?? 1) : undefined;
+        if (parsed === undefined || parsed.host === "" || parsed.port === 0) return new Mismatch(expected);
+        return defaultPort === undefined ? (value as string) : formatEndpoint(parsed);
       },
     },
     facts,
   );
+}
+
+/** A path, with its query if `mayHaveQuery`; of a URL, which may stand in its place, the path alone is read. */
+export function urlPath<const F extends ValueFacts & { readonly mayHaveQuery?: true }>(
+  facts: F,
+): Field<Read<string, F>> {
+  const { mayHaveQuery = false, ...rest } = facts;
+  const expected = `a path such as "/v1/traces", or a URL${mayHaveQuery ? "" : " without a query"}`;
+  return valueField(
+    {
+      type: "path or URL",
+      expected,
+      json: { type: "string", pattern: "^(https?://|/)" },
+      read: (input) => {
+        const value = textual(input);
+        const path = typeof value === "string" ? pathOf(value) : undefined;
+        return path === undefined || (path.includes("?") && !mayHaveQuery) ? new Mismatch(expected) : path;
+      },
+    },
+    rest as unknown as F,
+  );
+}
+
+const pathLengthMax = 2048;
+
+/** Path and query of a URL, or of what follows its authority; undefined: neither. */
+function pathOf(text: string): string | undefined {
+  if (text.length > pathLengthMax || !/^(?:https?:\/\/[^/]|\/(?!\/))[\x21-\x7e]*$/.test(text))
+    return undefined;
+  const url = URL.parse(text, "http://any");
+  return url === null || url.hash !== "" ? undefined : url.pathname + url.search;
 }
 
 /** Text that a function checks: it answers what was expected instead, or undefined. */

@@ -1,4 +1,5 @@
 /** Sends requests to one backend by OTLP/HTTP, in protobuf. */
+import type { LookupFunction } from "node:net";
 import type { ClientCredentials } from "../base/client-credentials.ts";
 import { type ContentCoding, compress } from "../base/compression.ts";
 import type { Logger } from "../base/logger.ts";
@@ -27,6 +28,8 @@ export interface HttpSenderOptions {
   readonly credentials?: Pick<ClientCredentials, "headers">;
   /** Absent: plain text. */
   readonly tls?: ClientTls;
+  /** How a member that is a name is resolved. Default: as the operating system does. */
+  readonly lookup?: LookupFunction;
   /** Connections at a time; further calls wait for one. Default 4. */
   readonly connectionsMax?: number;
   /** For name resolution, TCP and TLS together. Default 3000. */
@@ -53,7 +56,7 @@ const reservedName =
 /** @throws {OtlpRingError} `invalid_endpoint` or `invalid_header`. */
 export function createHttpSender(options: HttpSenderOptions, modules: { readonly logger: Logger }): Sender {
   const { member, tls, compression = "identity", idleTimeoutMs = 4000 } = options;
-  const target = parseTarget(member);
+  const target = parseTarget(member, options.lookup);
   const reachability = new HttpReachability(
     { target, tls, connectTimeoutMs: options.connectTimeoutMs ?? 3000, idleTimeoutMs },
     modules,

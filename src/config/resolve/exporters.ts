@@ -1,20 +1,16 @@
 /** `exporters`, as pools of backends. */
-import type { ClientTlsSettings } from "../../base/tls.ts";
 import { defaultRoutingKey, type RoutingKey, routingKeys } from "../../otlp/routing-key.ts";
 import { type Signal, signals } from "../../otlp/signal.ts";
 import type { Path } from "../fault.ts";
 import { readField } from "../fields.ts";
 import type { ConfigurationReader } from "../reader.ts";
 import { type LoadBalancingSection, walField } from "../schema/exporters.ts";
-import type { ClientTlsSection } from "../schema/otlp-protocol.ts";
-import type { ExporterSettings, OtlpGrpcProtocolSettings, WalSettings } from "../settings.ts";
+import type { ExporterSettings, WalSettings } from "../settings.ts";
 import type { Component, Components } from "./components.ts";
 import { defined } from "./defined.ts";
 import type { Extensions } from "./extensions.ts";
+import { type ChosenProtocol, chosenProtocol, portDefault, resolveProtocol } from "./protocol.ts";
 import { resolveResolver } from "./resolvers.ts";
-import { commonTlsSettings } from "./tls.ts";
-
-const CALL_TIMEOUT_DEFAULT_MS = 5000;
 
 /** Exporters whose sections have no fault. */
 export function resolveExporters(
@@ -40,8 +36,9 @@ function resolveExporter(
   extensions: Extensions,
 ): ExporterSettings | undefined {
   if (section === undefined) return undefined;
-  const wal = resolveWal(section, path, extensions);
-  const protocol = resolveProtocol(reader, section, path, extensions);
+  const chosen = chosenProtocol(reader, section.protocol, [...path, "protocol"]);
+  const wal = resolveWal(section, path, chosen, extensions);
+  const protocol = resolveProtocol(reader, chosen, section.delivery.timeout, extensions);
   checkRoutingAttributes(reader, section, path);
   if (section.ring.compat !== "none") {
     reader.expected([...path, "ring", "compat"], "none, the only ring of this version");
@@ -49,7 +46,7 @@ function resolveExporter(
   if (reader.has([...path, "handoff", "window"]) && section.handoff.window > 0) {
     reader.warn([...path, "handoff"], "has no effect: in this version keys move at once");
   }
-  const resolver = resolveResolver(reader, section.resolver, [...path, "resolver"]);
+  const resolver = resolveResolver(reader, section.resolver, [...path, "resolver"], portDefault[chosen.type]);
   if (resolver === undefined) return undefined;
   return {
     name,
@@ -86,63 +83,17 @@ function checkRoutingAttributes(
   }
 }
 
-function resolveProtocol(
-  reader: ConfigurationReader,
-  section: LoadBalancingSection,
-  exporterPath: Path,
-  extensions: Extensions,
-): OtlpGrpcProtocolSettings {
-  const { otlp } = section.protocol;
-  const path = [...exporterPath, "protocol", "otlp"];
-  return {
-    type: "otlp_grpc",
-    timeoutMs: section.delivery.timeout ?? otlp.timeout ?? CALL_TIMEOUT_DEFAULT_MS,
-    compression: otlp.compression === "none" ? "identity" : otlp.compression,
-    headers: Object.fromEntries(Array.from(otlp.headers, ([name, value]) => [name.toLowerCase(), value])),
-    keepalive: { timeMs: otlp.keepalive.time, timeoutMs: otlp.keepalive.timeout },
-    ...defined({
-      tls: resolveClientTls(reader, otlp.tls, [...path, "tls"]),
-      auth: extensions.credentials(otlp.auth, [...path, "auth"]),
-    }),
-  };
-}
-
-/** Undefined for plain text, which an authority overrules, as in the Collector. */
-function resolveClientTls(
-  reader: ConfigurationReader,
-  section: ClientTlsSection,
-  path: Path,
-): ClientTlsSettings | undefined {
-  const { ca_file: caFile, ca_pem: caPem, server_name_override: serverNameOverride } = section;
-  if (caFile !== undefined && caPem !== undefined) {
-    reader.expected([...path, "ca_pem"], "one of ca_file and ca_pem", "both");
-  }
-  const settings = commonTlsSettings(reader, section, path);
-  if (section.insecure && caFile === undefined && caPem === undefined) {
-    if (section.insecure_skip_verify) {
-      reader.warn([...path, "insecure_skip_verify"], "has no effect beside insecure: nothing is encrypted");
-    }
-    return undefined;
-  }
-  return {
-    ...settings,
-    insecureSkipVerify: section.insecure_skip_verify,
-    includeSystemCaCertsPool: section.include_system_ca_certs_pool,
-    ...defined({ caFile, caPem, serverNameOverride }),
-  };
-}
-
 /** The log's settings: its own section's, or with the directory of a `file_storage`. */
 function resolveWal(
   section: LoadBalancingSection,
   path: Path,
+  protocol: ChosenProtocol,
   extensions: Extensions,
 ): WalSettings | undefined {
   const { wal } = section;
   const outer = section.sending_queue?.storage;
-  const inner = section.protocol.otlp.sending_queue?.storage;
-  const queuePath =
-    outer === undefined ? [...path, "protocol", "otlp", "sending_queue"] : [...path, "sending_queue"];
+  const inner = protocol.section.sending_queue?.storage;
+  const queuePath = [...(outer === undefined ? protocol.path : path), "sending_queue"];
   const storageDirectory = extensions.storageDirectory([...queuePath, "storage"], outer ?? inner);
   const settings = wal ?? (storageDirectory === undefined ? undefined : walOf(storageDirectory));
   return (

@@ -1,10 +1,9 @@
 /** `resolver`: where an exporter's backends are. */
+import { formatEndpoint, parseEndpoint } from "../endpoint.ts";
 import type { Path } from "../fault.ts";
 import type { ConfigurationReader } from "../reader.ts";
 import type { ResolverSection } from "../schema/resolver.ts";
 import type { ResolverSettings } from "../settings.ts";
-
-const PORT_DEFAULT = 4317;
 
 /** Resolvers that are known, but cannot be had. */
 const unavailable = {
@@ -12,11 +11,15 @@ const unavailable = {
   aws_cloud_map: "resolver aws_cloud_map is not supported; use dns or static",
 } as const;
 
-/** Undefined where there is a fault: exactly one resolver is needed, and one that there is. */
+/**
+ * Undefined where there is a fault: exactly one resolver is needed, and one that there is. `portDefault` is of backends
+ * that name none.
+ */
 export function resolveResolver(
   reader: ConfigurationReader,
   section: ResolverSection,
   path: Path,
+  portDefault: number,
 ): ResolverSettings | undefined {
   let isUnavailable = false;
   for (const [type, message] of Object.entries(unavailable)) {
@@ -30,17 +33,21 @@ export function resolveResolver(
     reader.expected(path, "exactly one of static and dns", "both");
     return undefined;
   }
-  if (fixed !== undefined) return resolveStatic(reader, fixed.hostnames, [...path, "static", "hostnames"]);
-  if (dns !== undefined) return resolveDns(reader, dns, [...path, "dns"]);
+  if (fixed !== undefined) {
+    return resolveStatic(reader, fixed.hostnames, [...path, "static", "hostnames"], portDefault);
+  }
+  if (dns !== undefined) return resolveDns(reader, dns, [...path, "dns"], portDefault);
   reader.expected(path, "exactly one of static and dns", "neither");
   return undefined;
 }
 
 function resolveStatic(
   reader: ConfigurationReader,
-  members: readonly string[],
+  hostnames: readonly string[],
   path: Path,
+  portDefault: number,
 ): ResolverSettings {
+  const members = hostnames.map((hostname) => formatEndpoint(parseEndpoint(hostname, portDefault)!));
   for (const [index, member] of members.entries()) {
     if (members.indexOf(member) < index) {
       reader.expected([...path, index], "each backend once", `${JSON.stringify(member)} again`);
@@ -53,6 +60,7 @@ function resolveDns(
   reader: ConfigurationReader,
   section: NonNullable<ResolverSection["dns"]>,
   path: Path,
+  portDefault: number,
 ): ResolverSettings {
   const { record } = section;
   if (record === "SRV" && section.port !== undefined) {
@@ -64,7 +72,7 @@ function resolveDns(
   return {
     type: "dns",
     hostname: section.hostname,
-    port: section.port ?? PORT_DEFAULT,
+    port: section.port ?? portDefault,
     intervalMs: section.interval,
     timeoutMs: section.timeout,
     records: record === undefined ? ["A", "AAAA"] : record === "SRV" ? ["SRV"] : [record],

@@ -5,6 +5,7 @@ import { slotCountDefault, slotCountMax, slotCountMin } from "../../ring/ring.ts
 import { type Infer, list, section } from "../fields.ts";
 import { forwardedHeaderNameFault } from "../header-names.ts";
 import { checkedText, choice, duration, integer, size, text } from "../values.ts";
+import { otlpHttpProtocol, otlphttpProtocol } from "./otlp-http-protocol.ts";
 import { otlpProtocol, replacedByLog, retryOnFailure, sendingQueue } from "./otlp-protocol.ts";
 import { resolver } from "./resolver.ts";
 
@@ -79,8 +80,8 @@ export const loadBalancingExporter = section(
     }),
     resolver,
     protocol: section(
-      { otlp: otlpProtocol },
-      { filled: true, about: "The protocol of the backends: `otlp` is the only one." },
+      { otlp: otlpProtocol, otlp_http: otlpHttpProtocol, otlphttp: otlphttpProtocol },
+      { filled: true, about: "How backends are spoken to: `otlp` or `otlp_http`." },
     ),
     ring: section(
       {
@@ -131,7 +132,7 @@ export const loadBalancingExporter = section(
           optional: true,
           min: "10ms",
           max: "1h",
-          about: "How long one call to a backend may take. Default: `protocol.otlp.timeout`.",
+          about: "How long one call to a backend may take. Default: the protocol's `timeout`.",
         }),
       },
       { filled: true, ours: true, about: "How backends are sent to." },

@@ -1,4 +1,4 @@
-/** `protocol.otlp`: the Collector's OTLP/gRPC exporter, as the load-balancing exporter uses it. */
+/** `protocol.otlp`: the Collector's OTLP/gRPC exporter, as the load-balancing exporter uses it; and what OTLP/HTTP shares with it. */
 import { anything, type Infer, mapOf, section } from "../fields.ts";
 import { headerNameFault } from "../header-names.ts";
 import { choice, duration, flag, integer, text } from "../values.ts";
@@ -49,21 +49,38 @@ const headers = mapOf(
   },
 );
 
+const bufferSize = integer({
+  optional: true,
+  min: 0,
+  max: 2 ** 31 - 1,
+  ignored: "Node.js sizes its buffers itself",
+  about: "Accepted, not used.",
+});
+
+/** What both protocols have. */
+export const commonProtocol = {
+  timeout: duration({
+    optional: true,
+    min: "10ms",
+    max: "1h",
+    about: "How long one call to a backend may take. Default 5s; `delivery.timeout` wins over it.",
+  }),
+  compression: choice(["gzip", "zstd", "deflate", "none"], {
+    default: "gzip",
+    about: "How requests to backends are compressed.",
+  }),
+  tls: clientTls,
+  headers,
+  auth: authentication,
+  retry_on_failure: retryOnFailure,
+  sending_queue: sendingQueue,
+  read_buffer_size: bufferSize,
+  write_buffer_size: bufferSize,
+};
+
 export const otlpProtocol = section(
   {
-    timeout: duration({
-      optional: true,
-      min: "10ms",
-      max: "1h",
-      about: "How long one call to a backend may take. Default 5s; `delivery.timeout` wins over it.",
-    }),
-    compression: choice(["gzip", "zstd", "deflate", "none"], {
-      default: "gzip",
-      about: "How requests to backends are compressed.",
-    }),
-    tls: clientTls,
-    headers,
-    auth: authentication,
+    ...commonProtocol,
     keepalive: section(
       {
         time: duration({ default: "10s", min: "1s", about: "Pings a silent backend after this long." }),
@@ -80,8 +97,6 @@ export const otlpProtocol = section(
       },
       { filled: true, about: "HTTP/2 pings to backends." },
     ),
-    retry_on_failure: retryOnFailure,
-    sending_queue: sendingQueue,
     endpoint: text({
       optional: true,
       ignored: "the resolver says where backends are",
@@ -97,22 +112,9 @@ export const otlpProtocol = section(
       ignored: "each backend is dialled at its own address",
       about: "Accepted, not used.",
     }),
-    read_buffer_size: integer({
-      optional: true,
-      min: 0,
-      max: 2 ** 31 - 1,
-      ignored: "Node.js sizes its buffers itself",
-      about: "Accepted, not used.",
-    }),
-    write_buffer_size: integer({
-      optional: true,
-      min: 0,
-      max: 2 ** 31 - 1,
-      ignored: "Node.js sizes its buffers itself",
-      about: "Accepted, not used.",
-    }),
   },
-  { filled: true, about: "How backends are spoken to: OTLP over gRPC." },
+  { filled: true, about: "OTLP over gRPC, which is the default." },
 );
 
 export type ClientTlsSection = Infer<typeof clientTls>;
+export type OtlpProtocolSection = Infer<typeof otlpProtocol>;

@@ -11,10 +11,10 @@ export const resolver = section(
   {
     static: section(
       {
-        hostnames: list(target({ about: "A backend: `host:port`, or `host` for port 4317." }, 4317), {
+        hostnames: list(target({ about: "A backend: `host:port`, or `host` for the protocol's port." }), {
           min: 1,
           max: 10_000,
-          about: "The backends.",
+          about: "The backends, on port 4317, or 4318 with `protocol.otlp_http`, unless they name another.",
         }),
       },
       { optional: true, about: "A fixed list." },
@@ -24,7 +24,8 @@ export const resolver = section(
         hostname: text({ ...dnsName, about: "The name whose addresses are the backends." }),
         port: port({
           optional: true,
-          about: "The port of every backend. Default 4317; with `record: SRV`, the record says it.",
+          about:
+            "The port of every backend. Default 4317, or 4318 with `protocol.otlp_http`; with `record: SRV`, the record says it.",
         }),
         interval: duration({ default: "5s", min: "100ms", about: "How often the name is asked for." }),
         timeout: duration({ default: "1s", min: "10ms", max: "1m", about: "How long one answer may take." }),
