@@ -1,23 +1,31 @@
 /**
- * `npm run bench [micro] [e2e] [-- NAME]`: the micro-benchmarks (mitata) and the end-to-end table.
- * Without arguments both. The figures and how to read them are in docs/benchmarks.md.
+ * `npm run bench [micro] [e2e] [peer] [NAME…]`: the micro-benchmarks (mitata), the end-to-end table, and the
+ * same beside the Collector (`scripts/install-e2e-tools otelcol` builds it). Without a kind: micro and e2e.
+ * The figures and how to read them are in docs/benchmarks.md.
  */
 import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type EndToEndCase, measureEndToEnd } from "./lib/end-to-end.ts";
+import type { SubjectName } from "./lib/subjects.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const wanted = process.argv.slice(2).filter((argument) => argument !== "--");
-const kinds: readonly string[] = wanted.filter((argument) => argument === "micro" || argument === "e2e");
+const kinds: readonly string[] = wanted.filter((argument) => ["micro", "e2e", "peer"].includes(argument));
 const names = wanted.filter((argument) => !kinds.includes(argument));
-const runs = (kind: string): boolean => kinds.length === 0 || kinds.includes(kind);
+const runs = (kind: string): boolean => (kinds.length === 0 ? kind !== "peer" : kinds.includes(kind));
 const isNamed = (name: string): boolean => names.length === 0 || names.some((part) => name.includes(part));
 
 const big = { resourceCount: 1, spansPerResource: 512 };
 const mixed = { resourceCount: 50, spansPerResource: 10 };
 const small = { resourceCount: 1, spansPerResource: 64 };
-const base = { backends: 8, backendCompression: "none", warmUpMs: 3000, durationMs: 6000 } as const;
+const base = {
+  subject: "otlp-ring",
+  backends: 8,
+  backendCompression: "none",
+  warmUpMs: 3000,
+  durationMs: 6000,
+} as const;
 const load = { distinctRequests: 200, connections: 4, compression: "none" } as const;
 
 const cases: readonly EndToEndCase[] = [
@@ -47,23 +55,51 @@ if (runs("micro")) {
   }
 }
 
-if (runs("e2e")) {
-  console.log(
-    "\n| requests | k spans/s per gateway core | k spans/s | cores | p50 ms | p99 ms | calls a request | MiB |",
-  );
-  console.log("|---|---|---|---|---|---|---|---|");
+const columns = [
+  "requests",
+  "program",
+  "k spans/s per core",
+  "k spans/s",
+  "cores",
+  "p50 ms",
+  "p99 ms",
+  "calls a request",
+  "MiB",
+];
+
+async function printRow(plan: EndToEndCase): Promise<void> {
+  const result = await measureEndToEnd(plan);
+  const cells = [
+    plan.name,
+    plan.subject,
+    (result.itemsPerCpuSecond / 1000).toFixed(0),
+    (result.itemsPerSecond / 1000).toFixed(0),
+    result.cores.toFixed(2),
+    result.latencyMs.p50.toFixed(1),
+    result.latencyMs.p99.toFixed(1),
+    result.callsPerRequest.toFixed(2),
+    (result.memoryBytes / 2 ** 20).toFixed(0),
+  ];
+  console.log(`| ${cells.join(" | ")} |`);
+}
+
+if (runs("e2e") || runs("peer")) {
+  // Side by side, case by case: what else the machine does changes within minutes.
+  const compared: readonly SubjectName[] = runs("peer")
+    ? ["otlp-ring", "otelcol without queue", "otelcol"]
+    : ["otlp-ring"];
+  console.log(`\n| ${columns.join(" | ")} |\n|${columns.map(() => "---").join("|")}|`);
   for (const plan of cases.filter(({ name }) => isNamed(name))) {
-    const result = await measureEndToEnd(plan);
-    const cells = [
-      plan.name,
-      (result.itemsPerCpuSecond / 1000).toFixed(0),
-      (result.itemsPerSecond / 1000).toFixed(0),
-      result.cores.toFixed(2),
-      result.latencyMs.p50.toFixed(1),
-      result.latencyMs.p99.toFixed(1),
-      result.callsPerRequest.toFixed(2),
-      (result.memoryBytes / 2 ** 20).toFixed(0),
-    ];
-    console.log(`| ${cells.join(" | ")} |`);
+    for (const subject of compared) {
+      try {
+        await printRow({ ...plan, subject });
+      } catch (error) {
+        console.log(
+          `| ${plan.name} | ${subject} | ${error instanceof Error ? error.message : String(error)} |`,
+        );
+        // Our own failing is a failure; what a peer does with the load is a finding.
+        if (subject === "otlp-ring") process.exitCode = 1;
+      }
+    }
   }
 }

@@ -9,11 +9,14 @@ import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { processCpuSeconds, processMemoryBytes } from "./process-cpu.ts";
 import type { ClientPlan, ClientReport } from "./raw-client.ts";
+import { type SubjectName, subjects } from "./subjects.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
 export interface EndToEndCase {
   readonly name: string;
+  /** The program that is measured. */
+  readonly subject: SubjectName;
   readonly backends: number;
   readonly load: Omit<ClientPlan, "port">;
   readonly backendCompression: "none" | "gzip" | "zstd";
@@ -38,20 +41,6 @@ async function message<T>(child: ChildProcess): Promise<T> {
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-function configuration(port: number, ports: readonly number[], compression: string): string {
-  const hostnames = ports.map((backend) => `127.0.0.1:${backend}`).join(", ");
-  return `
-receivers: { otlp: { protocols: { grpc: { endpoint: "127.0.0.1:${port}" } } } }
-exporters:
-  load_balancing:
-    resolver: { static: { hostnames: [${hostnames}] } }
-    protocol: { otlp: { compression: "${compression}", tls: { insecure: true } } }
-service:
-  telemetry: { metrics: { level: none }, logs: { level: warn } }
-  pipelines: { traces: { receivers: [otlp], exporters: [load_balancing] } }
-`;
-}
-
 /** Runs one case. Throws when a request failed, or when the backends saw other items than were acknowledged. */
 export async function measureEndToEnd(plan: EndToEndCase): Promise<EndToEndResult> {
   const folder = mkdtempSync(`${tmpdir()}/otlp-ring-bench-`);
@@ -61,8 +50,9 @@ export async function measureEndToEnd(plan: EndToEndCase): Promise<EndToEndResul
     children.push(sinks);
     const { ports } = await message<{ ports: number[] }>(sinks);
     const port = await freePort();
-    writeFileSync(`${folder}/config.yaml`, configuration(port, ports, plan.backendCompression));
-    const gateway = spawn(`${root}bin/otlp-ring`, ["run", "--config", `${folder}/config.yaml`], {
+    const subject = subjects[plan.subject];
+    writeFileSync(`${folder}/config.yaml`, subject.configuration(port, ports, plan.backendCompression));
+    const gateway = spawn(subject.program, [...subject.args, "--config", `${folder}/config.yaml`], {
       stdio: ["ignore", "inherit", "inherit"],
     });
     children.push(gateway);

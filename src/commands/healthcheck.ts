@@ -13,9 +13,14 @@ export function healthcheckCommand(): Command {
       try {
         status = (await fetch(url, { signal: AbortSignal.timeout(timeoutMs) })).status;
       } catch (error) {
-        throw new OtlpRingError("unreachable", `${url} does not answer: ${errorMessage(error)}`);
+        throw new OtlpRingError("unreachable", `${url} does not answer: ${reasonOf(error)}`);
       }
       if (status !== 200) throw new OtlpRingError("not_ready", `${url} answers ${status}`);
       process.stdout.write("ready\n");
     });
+}
+
+/** `fetch` says why in the cause alone. */
+function reasonOf(error: unknown): string {
+  return errorMessage(error instanceof Error && error.cause !== undefined ? error.cause : error);
 }

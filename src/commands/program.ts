@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { errorMessage, OtlpRingError } from "../base/errors.ts";
 import { ConfigurationError, formatFault } from "../config/fault.ts";
+import { suggestion } from "../config/suggest.ts";
 import { generateCommand } from "../tools/generate/command.ts";
 import { sinkCommand } from "../tools/sink/command.ts";
 import { demoCommand } from "./demo.ts";
@@ -36,11 +37,19 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   const root = program();
   for (const command of root.commands) command.exitOverride();
   try {
+    refuseUnknownCommand(root, argv[2]);
     await root.parseAsync([...argv]);
     return Number(process.exitCode ?? exitCode.OK);
   } catch (error) {
     return report(error);
   }
+}
+
+/** The default command would otherwise be told of an argument too many. */
+function refuseUnknownCommand(root: Command, name: string | undefined): void {
+  const known = [...root.commands.map((command) => command.name()), "help"];
+  if (name === undefined || name.startsWith("-") || known.includes(name)) return;
+  root.error(`otlp-ring: unknown command "${name}"${suggestion(name, known)}`);
 }
 
 function report(error: unknown): number {

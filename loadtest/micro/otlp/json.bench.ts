@@ -16,4 +16,4 @@ summary(() => {
   );
   bench("JSON.parse alone", () => do_not_optimize(JSON.parse(json.toString())));
 });
-await run();
+await run({ colors: false });

@@ -1,0 +1,62 @@
+/** The programs that the end-to-end benchmark measures, each configured to do the same. */
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+interface Subject {
+  readonly program: string;
+  readonly args: readonly string[];
+  /** Receives OTLP/gRPC on `port` and spreads traces by trace id over `backendPorts`. */
+  configuration(port: number, backendPorts: readonly number[], compression: string): string;
+}
+
+const hostnames = (ports: readonly number[]): string => ports.map((port) => `"127.0.0.1:${port}"`).join(", ");
+
+export const subjects = {
+  "otlp-ring": {
+    program: `${root}bin/otlp-ring`,
+    args: ["run"],
+    configuration: (port, ports, compression) => `
+receivers: { otlp: { protocols: { grpc: { endpoint: "127.0.0.1:${port}" } } } }
+exporters:
+  load_balancing:
+    resolver: { static: { hostnames: [${hostnames(ports)}] } }
+    protocol: { otlp: { compression: "${compression}", tls: { insecure: true } } }
+service:
+  telemetry: { metrics: { level: none }, logs: { level: warn } }
+  pipelines: { traces: { receivers: [otlp], exporters: [load_balancing] } }
+`,
+  },
+  /** The Collector as it comes, with the exporter that this project stands in the place of. */
+  otelcol: {
+    program: `${root}.tools/otelcol-0.158.0`,
+    args: [],
+    configuration: (port, ports, compression) => `
+receivers: { otlp: { protocols: { grpc: { endpoint: "127.0.0.1:${port}", max_recv_msg_size_mib: 64 } } } }
+exporters:
+  load_balancing:
+    resolver: { static: { hostnames: [${hostnames(ports)}] } }
+    protocol: { otlp: { compression: "${compression}", tls: { insecure: true } } }
+service:
+  telemetry: { metrics: { level: none }, logs: { level: error } }
+  pipelines: { traces: { receivers: [otlp], exporters: [load_balancing] } }
+`,
+  },
+  /** The same without the queue before each backend, so that an answer means delivery, as ours does. */
+  "otelcol without queue": {
+    program: `${root}.tools/otelcol-0.158.0`,
+    args: [],
+    configuration: (port, ports, compression) => `
+receivers: { otlp: { protocols: { grpc: { endpoint: "127.0.0.1:${port}", max_recv_msg_size_mib: 64 } } } }
+exporters:
+  load_balancing:
+    resolver: { static: { hostnames: [${hostnames(ports)}] } }
+    protocol: { otlp: { compression: "${compression}", tls: { insecure: true }, sending_queue: { enabled: false } } }
+service:
+  telemetry: { metrics: { level: none }, logs: { level: error } }
+  pipelines: { traces: { receivers: [otlp], exporters: [load_balancing] } }
+`,
+  },
+} as const satisfies Record<string, Subject>;
+
+export type SubjectName = keyof typeof subjects;
