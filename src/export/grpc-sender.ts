@@ -125,7 +125,8 @@ function headerWriter(options: GrpcSenderOptions): HeaderWriter {
   const fixed = new Map(signals.map((signal) => [signal, fixedHeaders(signal, options)]));
   return (signal, forwarded, timeoutMs) => [
     ...fixed.get(signal)!,
-    ...["grpc-timeout", formatTimeout(timeoutMs)],
+    "grpc-timeout",
+    formatTimeout(timeoutMs),
     ...callHeaders.list(forwarded),
   ];
 }

@@ -203,7 +203,7 @@ export class HttpReachability {
   }
 
   #answerWaiters(unreachable: NotReachable | undefined): void {
-    for (const waiter of [...this.#waiters]) waiter(unreachable);
+    for (const waiter of this.#waiters) waiter(unreachable);
   }
 }
 

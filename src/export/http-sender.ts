@@ -81,10 +81,10 @@ export function createHttpSender(options: HttpSenderOptions, modules: { readonly
   ) as Record<Signal, string>;
   // Answers are a few bytes, which no coding makes fewer.
   const fixedHeaders = [
-    ...["content-type", "application/x-protobuf"],
-    ...["accept-encoding", "identity"],
-    ...["user-agent", options.userAgent],
-  ];
+    ["content-type", "application/x-protobuf"],
+    ["accept-encoding", "identity"],
+    ["user-agent", options.userAgent],
+  ].flat();
 
   return {
     get connectionState() {

@@ -252,7 +252,11 @@ function rowOf(end: Exclude<CallEnd, { kind: "ok" }>): Row {
       const name = httpRow(httpStatus, detail);
       return { name, status: { code: substituteCodes[name], message: detail, ...details } };
     }
-    default:
+    case "deadline":
+    case "interrupted":
+    case "unprocessed":
+    case "not_otlp":
+    case "response_too_large":
       return { name: end.kind, status: { code: substituteCodes[end.kind], message: end.detail } };
   }
 }

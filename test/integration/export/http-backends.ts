@@ -24,7 +24,7 @@ export interface HttpBackend {
   readonly sockets: Set<Socket>;
   /** All that were ever made. */
   connections(): number;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 export const accept: Respond = (_request, response) => {
