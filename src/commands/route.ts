@@ -40,8 +40,10 @@ export function routeCommand(): Command {
     .action(async (options: RouteOptions, command: Command) => {
       const question = questionOf(options, command);
       const { settings } = loadSettings(configurationSources(options, command));
-      const asked = settings.exporters.filter(({ routingKey }) =>
-        Object.values(routingKey).includes(question.routingKey),
+      const asked = settings.exporters.filter(({ name, routingKey }) =>
+        settings.pipelines.some(
+          ({ signal, exporters }) => exporters.includes(name) && routingKey[signal] === question.routingKey,
+        ),
       );
       if (asked.length === 0) {
         throw new OtlpRingError(
