@@ -20,12 +20,12 @@ export interface HttpReachabilityOptions {
 }
 
 /**
- * | state        | means                               | a call that comes  | goes to                                   |
- * |--------------|-------------------------------------|--------------------|-------------------------------------------|
- * | `connecting` | opening a socket to look            | waits, if `isPatient` | `ready`, or `backoff` when it failed   |
- * | `ready`      | the last socket could be opened     | is sent            | `backoff` when one cannot be, or when connections break without an answer |
- * | `backoff`    | waits to look again                 | fails at once      | `connecting`                              |
- * | `closed`     | by `close`                          | fails at once      | nothing                                   |
+ * | state        | means                           | a call that comes     | goes to                                     |
+ * |--------------|---------------------------------|-----------------------|---------------------------------------------|
+ * | `connecting` | opening a socket to look        | waits, if `isPatient` | `ready`, or `backoff` when it failed        |
+ * | `ready`      | the last socket could be opened | is sent               | `backoff` when one cannot be, or calls break |
+ * | `backoff`    | waits to look again             | fails at once         | `connecting`                                |
+ * | `closed`     | by `close`                      | fails at once         | nothing                                     |
  *
  * `connecting` is patient at the start alone: nobody should wait again and again for a backend that is away.
  */
@@ -48,7 +48,6 @@ const lookBackoff = { initialMs: 100, maxMs: 5000, factor: 1.6, jitter: 0.5 } as
 /** One call may be lost with an idle connection that the peer just closed; with two in a row something is wrong. */
 const brokenCallsMax = 2;
 
-const closedReason = "the lane is closed";
 const nothingToRelease = (): void => undefined;
 
 export class HttpReachability {
@@ -75,21 +74,14 @@ export class HttpReachability {
 
   /** Answers undefined as soon as calls can be made, or why they cannot; never later than `deadlineMs` (monotonic). */
   whenReachable(deadlineMs: number): Promise<NotReachable | undefined> {
-    const state = this.#state;
-    switch (state.kind) {
-      case "ready":
-        return Promise.resolve(undefined);
-      case "backoff":
-        return Promise.resolve({ reason: state.reason });
-      case "closed":
-        return Promise.resolve({ reason: closedReason });
-      case "connecting":
-        return state.isPatient ? this.#wait(deadlineMs) : Promise.resolve({ reason: "connecting again" });
-    }
+    const isWorthWaiting = this.#state.kind === "connecting" && this.#state.isPatient;
+    return isWorthWaiting ? this.#wait(deadlineMs) : Promise.resolve(notReachable(this.#state));
   }
 
-  /** A socket to the backend. Rejects where there is none, and then calls fail for a while. */
+  /** A socket to the backend. Rejects where there is none, at once unless `ready`, and then calls fail for a while. */
   async openSocket(): Promise<Socket> {
+    const unreachable = notReachable(this.#state);
+    if (unreachable !== undefined) throw new Error(unreachable.reason);
     const spare = this.#takeSpare();
     if (spare !== undefined && !spare.destroyed && spare.writable) return spare;
     try {
@@ -124,19 +116,8 @@ export class HttpReachability {
   #setState(state: Reachability): void {
     this.#state.exit();
     this.#state = state;
-    switch (state.kind) {
-      case "ready":
-        this.#answerWaiters(undefined);
-        break;
-      case "backoff":
-        this.#answerWaiters({ reason: state.reason });
-        break;
-      case "closed":
-        this.#answerWaiters({ reason: closedReason });
-        break;
-      case "connecting":
-        break;
-    }
+    if (state.kind === "connecting") return;
+    for (const waiter of this.#waiters) waiter(notReachable(state));
   }
 
   #connecting(isPatient: boolean): Reachability {
@@ -201,9 +182,19 @@ export class HttpReachability {
       this.#waiters.add(waiter);
     });
   }
+}
 
-  #answerWaiters(unreachable: NotReachable | undefined): void {
-    for (const waiter of this.#waiters) waiter(unreachable);
+/** Why no connection can be made now; undefined: one can. */
+function notReachable(state: Reachability): NotReachable | undefined {
+  switch (state.kind) {
+    case "ready":
+      return undefined;
+    case "connecting":
+      return { reason: "connecting again" };
+    case "backoff":
+      return { reason: state.reason };
+    case "closed":
+      return { reason: "the lane is closed" };
   }
 }
 

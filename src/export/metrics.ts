@@ -57,7 +57,7 @@ export const exportMetricDefinitions = {
   backend_up: {
     name: "otlpring_backend_up",
     type: "gauge",
-    help: "1 while there is a connection to the backend.",
+    help: "1 while the backend can be reached: with OTLP/gRPC there is a connection, with OTLP/HTTP the last one could be made.",
     labels: ["exporter", "endpoint"],
   },
 } as const satisfies Record<string, MetricDefinition>;
