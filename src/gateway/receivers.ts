@@ -3,14 +3,20 @@ import type { ByteBudget } from "../base/byte-budget.ts";
 import type { Logger } from "../base/logger.ts";
 import type { MetricRegistry } from "../base/metrics.ts";
 import { loadServerTls, type ServerTls } from "../base/tls.ts";
-import type { AuthenticatorSettings, GatewaySettings } from "../config/settings.ts";
-import { Dispatcher } from "../pipeline/dispatcher.ts";
+import type {
+  AuthenticatorSettings,
+  GatewaySettings,
+  GrpcReceiverSettings,
+  HttpReceiverSettings,
+} from "../config/settings.ts";
+import { Dispatcher, type ReceiverIdentity } from "../pipeline/dispatcher.ts";
 import {
   createBasicAuthenticator,
   createBearerTokenAuthenticator,
   type FileBackedAuthenticator,
 } from "../receive/authentication.ts";
 import { GrpcReceiver } from "../receive/grpc-receiver.ts";
+import { HttpReceiver } from "../receive/http-receiver.ts";
 import type { Routes } from "./routes.ts";
 
 export interface ReceiverModules {
@@ -34,41 +40,91 @@ export function createReceivers(settings: GatewaySettings, modules: ReceiverModu
   const forwardHeaders = [
     ...new Set(settings.exporters.flatMap((exporter) => exporter.forwardHeaders)),
   ].sort();
-  const { logger, metrics, budget, routes } = modules;
-  return settings.receivers.flatMap((receiver): Receiver[] => {
-    const { grpc } = receiver;
-    if (grpc === undefined) return [];
-    const tls = grpc.tls && loadServerTls(grpc.tls, { logger, metrics });
-    const authenticator = grpc.authenticator && createAuthenticator(grpc.authenticator, logger);
-    const identity = { name: receiver.name, transport: "grpc" } as const;
-    const server = new GrpcReceiver(
-      {
-        host: grpc.host,
-        port: grpc.port,
-        maxRecvMsgSizeBytes: grpc.maxRecvMsgSizeBytes,
-        maxConcurrentStreams: grpc.maxConcurrentStreams,
-        receiveTimeoutMs: grpc.receiveTimeoutMs,
-        keepalive: grpc.keepalive,
-        forwardHeaders,
-        ...(tls && { tls }),
-        ...(authenticator && { authenticator }),
-      },
-      {
-        sink: new Dispatcher(identity, routes.of(receiver.name), metrics),
-        budget,
-        metrics,
-        logger: logger.child({ receiver: receiver.name }),
-      },
-    );
-    return [closing(`${receiver.name}/grpc`, server, tls, authenticator)];
-  });
+  return settings.receivers.flatMap(({ name, grpc, http }): Receiver[] => [
+    ...(grpc === undefined ? [] : [createGrpcReceiver(name, grpc, forwardHeaders, modules)]),
+    ...(http === undefined ? [] : [createHttpReceiver(name, http, forwardHeaders, modules)]),
+  ]);
+}
+
+function createGrpcReceiver(
+  name: string,
+  settings: GrpcReceiverSettings,
+  forwardHeaders: readonly string[],
+  modules: ReceiverModules,
+): Receiver {
+  const { host, port, maxRecvMsgSizeBytes, maxConcurrentStreams, receiveTimeoutMs, keepalive } = settings;
+  const security = loadSecurity(settings, modules);
+  const server = new GrpcReceiver(
+    {
+      host,
+      port,
+      maxRecvMsgSizeBytes,
+      maxConcurrentStreams,
+      receiveTimeoutMs,
+      keepalive,
+      forwardHeaders,
+      ...security,
+    },
+    serverModules({ name, transport: "grpc" }, modules),
+  );
+  return closing(`${name}/grpc`, server, security);
+}
+
+function createHttpReceiver(
+  name: string,
+  settings: HttpReceiverSettings,
+  forwardHeaders: readonly string[],
+  modules: ReceiverModules,
+): Receiver {
+  const { host, port, maxRequestBodySizeBytes, paths, cors } = settings;
+  const { readHeaderTimeoutMs, readTimeoutMs, idleTimeoutMs, keepAlivesEnabled } = settings;
+  const security = loadSecurity(settings, modules);
+  const server = new HttpReceiver(
+    {
+      host,
+      port,
+      maxRequestBodySizeBytes,
+      paths,
+      readHeaderTimeoutMs,
+      readTimeoutMs,
+      idleTimeoutMs,
+      keepAlivesEnabled,
+      forwardHeaders,
+      ...(cors && { cors }),
+      ...security,
+    },
+    serverModules({ name, transport: "http" }, modules),
+  );
+  return closing(`${name}/http`, server, security);
+}
+
+interface Security {
+  readonly tls?: ServerTls;
+  readonly authenticator?: FileBackedAuthenticator;
+}
+
+function loadSecurity(
+  settings: Pick<GrpcReceiverSettings, "tls" | "authenticator">,
+  { logger, metrics }: ReceiverModules,
+): Security {
+  const tls = settings.tls && loadServerTls(settings.tls, { logger, metrics });
+  const authenticator = settings.authenticator && createAuthenticator(settings.authenticator, logger);
+  return { ...(tls && { tls }), ...(authenticator && { authenticator }) };
+}
+
+function serverModules(identity: ReceiverIdentity, { routes, budget, metrics, logger }: ReceiverModules) {
+  return {
+    sink: new Dispatcher(identity, routes.of(identity.name), metrics),
+    budget,
+    metrics,
+    logger: logger.child({ receiver: identity.name }),
+  };
 }
 
 function closing(
   name: string,
-  server: GrpcReceiver,
-  tls: ServerTls | undefined,
-  authenticator: FileBackedAuthenticator | undefined,
+  server: Pick<Receiver, "listen" | "drain" | "close">,
+  { tls, authenticator }: Security,
 ): Receiver {
   return {
     name,

@@ -14,6 +14,8 @@ const slackBytes = 32;
 export interface MemoryAccount {
   /** Takes so many bytes more, or answers false. */
   tryGrow(sizeBytes: number): boolean;
+  /** Memory for the result, which has been taken already; uninitialised memory of its own where this is absent. */
+  allocate?(sizeBytes: number): Buffer;
 }
 
 /** The account had no room. */
@@ -36,7 +38,7 @@ export class ProtobufOutput {
   /** What was written, in memory of its own. */
   finish(): Buffer {
     if (!this.#account.tryGrow(this.position)) throw new OverAccount();
-    const written = Buffer.allocUnsafeSlow(this.position);
+    const written = this.#account.allocate?.(this.position) ?? Buffer.allocUnsafeSlow(this.position);
     this.bytes.copy(written, 0, 0, this.position);
     return written;
   }

@@ -59,6 +59,7 @@ export function createBasicAuthenticator(
   }
 
   return {
+    challenge: 'Basic realm="otlp-ring", charset="UTF-8"',
     authenticate(headers: IncomingHttpHeaders): boolean | Promise<boolean> {
       const credential = parseBasicCredential(headers.authorization);
       if (credential === undefined) return false;

@@ -57,6 +57,7 @@ export function createBearerTokenAuthenticator(
   }
 
   return {
+    challenge: scheme === "" ? "Bearer" : scheme,
     authenticate(headers: IncomingHttpHeaders): boolean {
       const value = headers[headerName];
       if (typeof value !== "string" || value.length > CREDENTIAL_BYTES_MAX) return false;
