@@ -32,7 +32,8 @@ afterEach(async () => {
 
 function configuration(members: readonly string[], protocol: string, rest = ""): string {
   return `
-receivers: { otlp: { protocols: { grpc: { endpoint: "127.0.0.1:0" } } } }
+receivers:
+  otlp: { protocols: { grpc: { endpoint: "127.0.0.1:0" }, http: { endpoint: "127.0.0.1:0" } } }
 exporters:
   load_balancing:
     resolver: { static: { hostnames: ${JSON.stringify(members)} } }
@@ -92,6 +93,20 @@ function grpcClient(endpoint: string): Send {
         else resolve(response ?? Buffer.alloc(0));
       });
     });
+}
+
+/** A client of OTLP/HTTP in protobuf; rejects with anything but 200. */
+function httpClient(endpoint: string): Send {
+  return async (payload, headers = {}) => {
+    const response = await fetch(`http://${endpoint}/v1/traces`, {
+      method: "POST",
+      headers: { ...headers, "content-type": "application/x-protobuf" },
+      body: payload,
+    });
+    const body = Buffer.from(await response.arrayBuffer());
+    if (response.status !== 200) throw new Error(`HTTP ${response.status}: ${String(body)}`);
+    return body;
+  };
 }
 
 function failureOf(call: Promise<unknown>): Promise<ServiceError> {
@@ -246,6 +261,8 @@ describe("forwarded headers", () => {
   test.each([
     ["gRPC", "gRPC", "otlp/grpc", grpcClient, overGrpc, grpcTenants],
     ["gRPC", "HTTP", "otlp/grpc", grpcClient, overHttp, httpTenants],
+    ["HTTP", "gRPC", "otlp/http", httpClient, overGrpc, grpcTenants],
+    ["HTTP", "HTTP", "otlp/http", httpClient, overHttp, httpTenants],
   ])("go from %s to %s, and shards with different values are never joined", async (...row) => {
     const [, , receiver, client, protocol, startTenants] = row;
     const backend = await startTenants();
