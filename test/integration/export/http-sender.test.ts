@@ -83,6 +83,22 @@ describe("a request", () => {
     });
   });
 
+  test.each([
+    ["one piece", [24 * 1024 * 1024]],
+    ["several pieces", [12 * 1024 * 1024, 12 * 1024 * 1024]],
+  ])("does not say so while an early answer leaves %s half sent", async (_name, sizes) => {
+    const { member } = await backend(accept, {
+      onHead: (request, response) => {
+        request.pause();
+        response.end();
+      },
+    });
+    const payloads = sizes.map((size) => Buffer.alloc(size));
+    const outcome = await call(sender(member), payloads);
+    expect(outcome).toMatchObject(delivered);
+    expect(outcome).not.toHaveProperty("payloadIsFree", true);
+  });
+
   test("carries configured and forwarded headers and credentials, and none that it must not", async () => {
     const to = await backend();
     const tokens = ["first", "second"];
