@@ -9,15 +9,13 @@ import { encodeExportResponse } from "../../../src/otlp/export-response.ts";
 import { signals } from "../../../src/otlp/signal.ts";
 
 const contentType = fc.constantFrom(
-  ...[
-    "application/x-protobuf",
-    "APPLICATION/JSON; charset=utf-8",
-    "text/plain",
-    "text/html",
-    "image/png",
-    ";",
-    "",
-  ],
+  "application/x-protobuf",
+  "APPLICATION/JSON; charset=utf-8",
+  "text/plain",
+  "text/html",
+  "image/png",
+  ";",
+  "",
 );
 const coding = fc.constantFrom("identity", "gzip", "zstd", "deflate");
 const body = fc.oneof(
