@@ -4,8 +4,9 @@ import { formatYaml } from "./yaml.ts";
 export interface DemoConfiguration {
   /** `host:port` each. */
   readonly backends: readonly string[];
-  /** Where applications send to; default localhost:4317. */
+  /** Where applications send to; default localhost:4317 and localhost:4318. */
   readonly grpcEndpoint?: string;
+  readonly httpEndpoint?: string;
   /** Default localhost:8888. */
   readonly metricsPort?: number;
   /** Default localhost:13133. */
@@ -18,13 +19,22 @@ export interface DemoConfiguration {
 export function demoConfiguration(options: DemoConfiguration): string {
   const {
     grpcEndpoint = "localhost:4317",
+    httpEndpoint = "localhost:4318",
     metricsPort = 8888,
     healthEndpoint = "localhost:13133",
     statusEndpoint = "localhost:55679",
   } = options;
   const pipeline = { receivers: ["otlp"], exporters: ["load_balancing"] };
   return formatYaml({
-    receivers: { otlp: { protocols: { grpc: { endpoint: grpcEndpoint } } } },
+    receivers: {
+      otlp: {
+        protocols: {
+          grpc: { endpoint: grpcEndpoint },
+          // Pages in a browser may send too: this is a laptop's gateway.
+          http: { endpoint: httpEndpoint, cors: { allowed_origins: ["*"] } },
+        },
+      },
+    },
     exporters: {
       load_balancing: {
         resolver: { static: { hostnames: options.backends } },
