@@ -34,18 +34,11 @@ function resolveReceiver(
     reader.expected(protocolsPath, "grpc, http or both", "neither");
     return undefined;
   }
-  if (http !== undefined) checkHttp(reader, [...protocolsPath, "http"], grpc !== undefined);
   return {
     name,
     ...(grpc && { grpc: resolveGrpc(reader, grpc, [...protocolsPath, "grpc"], extensions) }),
     ...(http && { http: resolveHttp(reader, http, [...protocolsPath, "http"], extensions) }),
   };
-}
-
-/** Beside gRPC a warning, since a Collector's file has both; alone there would be nothing to listen. */
-function checkHttp(reader: ConfigurationReader, path: Path, hasGrpc: boolean): void {
-  if (hasGrpc) reader.warn(path, "has no effect: this version serves OTLP over gRPC alone");
-  else reader.faultAtKey(path, "expected grpc, the only protocol that this version serves, got http alone");
 }
 
 function resolveGrpc(

@@ -100,7 +100,6 @@ describe("a Collector's load-balancing tier, as its chart makes it", () => {
     const unavailable =
       "has no effect: what a backend cannot take now is answered with UNAVAILABLE, so that the client keeps it and sends it again";
     expect(warnings).toEqual([
-      "config.yaml:7:7 receivers.otlp.protocols.http: has no effect: this version serves OTLP over gRPC alone",
       "config.yaml:10:3 processors.memory_limiter: has no effect: the budget of bytes in flight (service.memory.in_flight) stands in its place",
       "config.yaml:14:3 processors.batch: has no effect: shards that wait for a backend are joined, which stands in its place",
       "config.yaml:16:3 exporters.loadbalancing: loadbalancing is the old name of load_balancing",
@@ -229,10 +228,11 @@ describe("receivers otlp", () => {
     });
   });
 
-  it("needs grpc, the only protocol of this version", () => {
-    expect(faultsOf(file({ receiver: "{ protocols: { http: } }" }))).toEqual([
-      "config.yaml:2:24 receivers.otlp.protocols.http: expected grpc, the only protocol that this version serves, got http alone",
-    ]);
+  it("may serve HTTP alone", () => {
+    const { settings, warnings } = load(file({ receiver: "{ protocols: { http: } }" }));
+    expect(warnings).toEqual([]);
+    expect(settings.receivers[0]).toMatchObject({ http: { host: "localhost", port: 4318 } });
+    expect(settings.receivers[0]).not.toHaveProperty("grpc");
   });
 
   it("listens on localhost where no address is given, as the Collector does", () => {

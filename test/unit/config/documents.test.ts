@@ -110,7 +110,6 @@ describe("the complete example", () => {
       allowedCidrs: ["10.0.0.0/8"],
     });
     expect(warnings.map((warning) => warning.split(" ")[1])).toEqual([
-      "receivers.otlp.protocols.http:",
       "exporters.load_balancing/traces.protocol.otlp.retry_on_failure:",
       "exporters.load_balancing/traces.handoff:",
       "exporters.load_balancing/traces.wal:",

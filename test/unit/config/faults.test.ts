@@ -426,11 +426,6 @@ describe("warnings", () => {
       "exporters.load_balancing.resolver.dns.port: has no effect with record SRV: the records say the port",
     ],
     [
-      "http, beside grpc",
-      minimal().replace("      grpc:", "      grpc:\n      ‸http:"),
-      "receivers.otlp.protocols.http: has no effect: this version serves OTLP over gRPC alone",
-    ],
-    [
       "a list that may empty",
       minimal({ exporter: "{ resolver: { dns: { hostname: a, ‸keep_last_good: false } } }" }),
       "exporters.load_balancing.resolver.dns.keep_last_good: has no effect: in this version the last list is always kept",
