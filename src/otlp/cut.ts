@@ -1,5 +1,5 @@
 /** Cuts a request that is too large for a backend in two, between items. */
-import type { EnvelopePath, Keying } from "./keying.ts";
+import type { EnvelopePath, Keying } from "./envelope.ts";
 import { requestShapes } from "./shape.ts";
 import { type Signal, signals } from "./signal.ts";
 import { type KeyOwners, type SplitPart, Splitter } from "./split.ts";

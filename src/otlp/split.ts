@@ -13,7 +13,8 @@
  */
 import { WireReader } from "../wire/reader.ts";
 import { varintSize, writeVarint } from "../wire/writer.ts";
-import { createResourceKeying, type EnvelopePath, type Keying, type UnroutableReason } from "./keying.ts";
+import type { EnvelopePath, Keying, UnroutableReason } from "./envelope.ts";
+import { createResourceKeying } from "./keying.ts";
 import { level, type RequestShape, requestShapes } from "./shape.ts";
 import type { Signal } from "./signal.ts";
 import { IntList, OwnerSums } from "./split-tables.ts";
@@ -74,11 +75,15 @@ export class Splitter implements EnvelopePath {
   bytes: Uint8Array = new Uint8Array(0);
   readonly starts = new Int32Array(levelCount);
   readonly ends = new Int32Array(levelCount);
+  readonly serials = new Float64Array(levelCount);
   metricDataField = 0;
+  #walkCount = 0;
 
   #owners: KeyOwners = { ownerCount: 0, ownerOf: () => 0 };
   #itemCount = 0;
   #unroutableItemCount = 0;
+  /** The owner of the open resource's own key, once something in it has needed that. */
+  #resourceOwner = NO_OWNER;
 
   readonly #nodes = new IntList();
   readonly #envelopes = new IntList();
@@ -157,6 +162,8 @@ export class Splitter implements EnvelopePath {
     const outerEnd = reader.end;
     this.starts[envelopeLevel] = start;
     this.ends[envelopeLevel] = end;
+    this.#walkCount += 1;
+    this.serials[envelopeLevel] = this.#walkCount;
     this.#firstNode[envelopeLevel] = this.#nodes.length;
     this.#openRun[envelopeLevel] = -1;
     this.#ownerlessBytes[envelopeLevel] = 0;
@@ -188,6 +195,7 @@ export class Splitter implements EnvelopePath {
   #child(childLevel: number, tag: number, recordStart: number, start: number, end: number): void {
     const node = this.#nodes.length;
     if (childLevel === level.METRIC_DATA) this.metricDataField = tag >>> 3;
+    if (childLevel === level.RESOURCE) this.#resourceOwner = NO_OWNER;
     this.#push(MIXED, 0, 0);
     this.#walk(childLevel, start, end);
     const sizes = this.#sizes[childLevel]!;
@@ -244,14 +252,22 @@ export class Splitter implements EnvelopePath {
     if (keying.find(this)) {
       owner = this.#owners.ownerOf(keying.bytes, keying.start, keying.end);
     } else {
-      const resource = this.#resourceKeying;
-      resource.find(this);
-      owner = this.#owners.ownerOf(resource.bytes, resource.start, resource.end);
+      owner = this.#ownerByResource(leafLevel);
       this.#unroutableItemCount += itemCount;
     }
     this.#itemCount += itemCount;
     this.#itemCounts.add(owner, itemCount);
     this.#addRun(leafLevel - 1, owner, recordStart, end);
+  }
+
+  /** The owner of what has no key of its own, found once for all that is in a resource. */
+  #ownerByResource(leafLevel: number): number {
+    if (this.#resourceOwner === NO_OWNER || leafLevel === level.RESOURCE) {
+      const keying = this.#resourceKeying;
+      keying.find(this);
+      this.#resourceOwner = this.#owners.ownerOf(keying.bytes, keying.start, keying.end);
+    }
+    return this.#resourceOwner;
   }
 
   /** Items inside the message at `outerLevel`, whose content is [start, end). */
