@@ -411,13 +411,24 @@ export class Splitter implements EnvelopePath {
     const headersFrom = columns[envelope + ENVELOPE.HEADERS_FROM]!;
     const headersTo = columns[envelope + ENVELOPE.HEADERS_TO]!;
     const partsTo = columns[envelope + ENVELOPE.PARTS_TO]!;
+    let copiedFrom = 0;
+    let copiedTo = 0;
     for (let part = columns[envelope + ENVELOPE.PARTS_FROM]!; part < partsTo; part += 2) {
       const owner = parts[part]!;
       let cursor = cursors[owner]!;
       target[cursor++] = columns[envelope + ENVELOPE.TAG]!;
       cursor = writeVarint(target, cursor, parts[part + 1]!);
-      for (let at = headersFrom; at < headersTo; at += 2)
-        cursor = this.#copy(target, cursor, this.#headers, at);
+      if (copiedTo === 0) {
+        copiedFrom = cursor;
+        for (let at = headersFrom; at < headersTo; at += 2) {
+          cursor = this.#copy(target, cursor, this.#headers, at);
+        }
+        copiedTo = cursor;
+      } else {
+        // From the first part, where they are in one piece, however many there were between the children.
+        target.copyWithin(cursor, copiedFrom, copiedTo);
+        cursor += copiedTo - copiedFrom;
+      }
       cursors[owner] = cursor;
     }
   }
