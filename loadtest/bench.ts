@@ -26,23 +26,31 @@ const base = {
   warmUpMs: 3000,
   durationMs: 6000,
 } as const;
-const load = { distinctRequests: 200, connections: 4, compression: "none" } as const;
+const load = { protocol: "grpc", distinctRequests: 200, connections: 4, compression: "none" } as const;
+
+function compressed(compression: "gzip" | "zstd", protocol: "grpc" | "http/protobuf"): EndToEndCase {
+  const name = `512 spans, ${protocol}, ${compression} in and out`;
+  const compressedLoad = { ...load, protocol, shape: big, openRequestsPerConnection: 4, compression };
+  return { ...base, name, backendCompression: compression, load: compressedLoad };
+}
 
 const cases: readonly EndToEndCase[] = [
   { ...base, name: "512 spans", load: { ...load, shape: big, openRequestsPerConnection: 4 } },
   { ...base, name: "50 resources x 10 spans", load: { ...load, shape: mixed, openRequestsPerConnection: 4 } },
   { ...base, name: "64 spans", load: { ...load, shape: small, openRequestsPerConnection: 16 } },
+  compressed("gzip", "grpc"),
+  compressed("zstd", "grpc"),
   {
     ...base,
-    name: "512 spans, gzip in and out",
-    backendCompression: "gzip",
-    load: { ...load, shape: big, openRequestsPerConnection: 4, compression: "gzip" },
+    name: "512 spans, http/protobuf",
+    load: { ...load, protocol: "http/protobuf", shape: big, openRequestsPerConnection: 4 },
   },
+  compressed("gzip", "http/protobuf"),
+  compressed("zstd", "http/protobuf"),
   {
     ...base,
-    name: "512 spans, zstd in and out",
-    backendCompression: "zstd",
-    load: { ...load, shape: big, openRequestsPerConnection: 4, compression: "zstd" },
+    name: "512 spans, http/json",
+    load: { ...load, protocol: "http/json", distinctRequests: 50, shape: big, openRequestsPerConnection: 2 },
   },
 ];
 
@@ -59,6 +67,7 @@ const columns = [
   "requests",
   "program",
   "k spans/s per core",
+  "MB/s in per core",
   "k spans/s",
   "cores",
   "p50 ms",
@@ -73,6 +82,7 @@ async function printRow(plan: EndToEndCase): Promise<void> {
     plan.name,
     plan.subject,
     (result.itemsPerCpuSecond / 1000).toFixed(0),
+    result.megabytesPerCpuSecond.toFixed(0),
     (result.itemsPerSecond / 1000).toFixed(0),
     result.cores.toFixed(2),
     result.latencyMs.p50.toFixed(1),

@@ -30,6 +30,8 @@ export interface EndToEndResult {
   readonly cores: number;
   readonly latencyMs: { readonly p50: number; readonly p99: number };
   readonly memoryBytes: number;
+  /** Of request bodies as they came over the wire. */
+  readonly megabytesPerCpuSecond: number;
   /** Requests to backends for each request received. */
   readonly callsPerRequest: number;
 }
@@ -51,7 +53,15 @@ export async function measureEndToEnd(plan: EndToEndCase): Promise<EndToEndResul
     const { ports } = await message<{ ports: number[] }>(sinks);
     const port = await freePort();
     const subject = subjects[plan.subject];
-    writeFileSync(`${folder}/config.yaml`, subject.configuration(port, ports, plan.backendCompression));
+    writeFileSync(
+      `${folder}/config.yaml`,
+      subject.configuration({
+        receiver: plan.load.protocol === "grpc" ? "grpc" : "http",
+        port,
+        ports,
+        compression: plan.backendCompression,
+      }),
+    );
     const gateway = spawn(subject.program, [...subject.args, "--config", `${folder}/config.yaml`], {
       stdio: ["ignore", "inherit", "inherit"],
     });
@@ -71,8 +81,10 @@ export async function measureEndToEnd(plan: EndToEndCase): Promise<EndToEndResul
     if (after.itemCount !== report.acknowledgedItems) {
       throw new Error(`${plan.name}: ${report.acknowledgedItems} acknowledged, ${after.itemCount} arrived`);
     }
+    const bytesPerItem = report.acknowledgedBytes / report.acknowledgedItems;
     return {
       ...measured,
+      megabytesPerCpuSecond: (measured.itemsPerCpuSecond * bytesPerItem) / 1e6,
       latencyMs: report.latencyMs,
       callsPerRequest: after.requestCount / report.acknowledgedRequests,
     };

@@ -6,9 +6,20 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 interface Subject {
   readonly program: string;
   readonly args: readonly string[];
-  /** Receives OTLP/gRPC on `port` and spreads traces by trace id over `backendPorts`. */
-  configuration(port: number, backendPorts: readonly number[], compression: string): string;
+  /** Receives OTLP on `port` and spreads traces by trace id over the backends at `ports`. */
+  configuration(plan: SubjectPlan): string;
 }
+
+export interface SubjectPlan {
+  readonly receiver: "grpc" | "http";
+  readonly port: number;
+  readonly ports: readonly number[];
+  /** Of calls to the backends, which are gRPC. */
+  readonly compression: string;
+}
+
+/** The Collector's limits are below OTLP's recommendation unless they are raised. */
+const limit = { grpc: ", max_recv_msg_size_mib: 64", http: "" };
 
 const hostnames = (ports: readonly number[]): string => ports.map((port) => `"127.0.0.1:${port}"`).join(", ");
 
@@ -16,8 +27,8 @@ export const subjects = {
   "otlp-ring": {
     program: `${root}bin/otlp-ring`,
     args: ["run"],
-    configuration: (port, ports, compression) => `
-receivers: { otlp: { protocols: { grpc: { endpoint: "127.0.0.1:${port}" } } } }
+    configuration: ({ receiver, port, ports, compression }) => `
+receivers: { otlp: { protocols: { ${receiver}: { endpoint: "127.0.0.1:${port}" } } } }
 exporters:
   load_balancing:
     resolver: { static: { hostnames: [${hostnames(ports)}] } }
@@ -31,8 +42,8 @@ service:
   otelcol: {
     program: `${root}.tools/otelcol-0.158.0`,
     args: [],
-    configuration: (port, ports, compression) => `
-receivers: { otlp: { protocols: { grpc: { endpoint: "127.0.0.1:${port}", max_recv_msg_size_mib: 64 } } } }
+    configuration: ({ receiver, port, ports, compression }) => `
+receivers: { otlp: { protocols: { ${receiver}: { endpoint: "127.0.0.1:${port}"${limit[receiver]} } } } }
 exporters:
   load_balancing:
     resolver: { static: { hostnames: [${hostnames(ports)}] } }
@@ -46,8 +57,8 @@ service:
   "otelcol without queue": {
     program: `${root}.tools/otelcol-0.158.0`,
     args: [],
-    configuration: (port, ports, compression) => `
-receivers: { otlp: { protocols: { grpc: { endpoint: "127.0.0.1:${port}", max_recv_msg_size_mib: 64 } } } }
+    configuration: ({ receiver, port, ports, compression }) => `
+receivers: { otlp: { protocols: { ${receiver}: { endpoint: "127.0.0.1:${port}"${limit[receiver]} } } } }
 exporters:
   load_balancing:
     resolver: { static: { hostnames: [${hostnames(ports)}] } }
