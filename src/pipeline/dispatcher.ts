@@ -3,6 +3,7 @@
  * once, and answers when each of them has an outcome.
  */
 import type { Counter, MetricDefinition, MetricRegistry } from "../base/metrics.ts";
+import type { ShardOutcome } from "../export/delivery.ts";
 import type { ExportRequest, ExportResult, TelemetrySink } from "../otlp/export-request.ts";
 import type { RequestMemory } from "../otlp/request-memory.ts";
 import { type Signal, signalFacts, signals } from "../otlp/signal.ts";
@@ -10,7 +11,7 @@ import { SplitTooLargeError } from "../otlp/split.ts";
 import { grpcCode } from "../otlp/status.ts";
 import { WireError } from "../wire/wire-error.ts";
 import { combineExporters, combineShards, type ExporterOutcome } from "./combine.ts";
-import type { PlannedExport, Route } from "./route.ts";
+import type { PlannedShards, Route } from "./route.ts";
 
 const itemCounter = (name: string, help: string): MetricDefinition => ({
   name,
@@ -38,13 +39,12 @@ function forSignals(verb: string, what: string): Readonly<Record<Signal, MetricD
 
 /** Says to a client that what it sent is no Export request. */
 function malformed(problem: string): ExportResult {
-  const description = problem;
   return {
     kind: "failure",
     status: {
       code: grpcCode.INVALID_ARGUMENT,
       message: `the request cannot be routed: ${problem}`,
-      fieldViolations: [{ field: "body", description }],
+      fieldViolations: [{ field: "body", description: problem }],
     },
   };
 }
@@ -79,36 +79,48 @@ export class Dispatcher implements TelemetrySink {
   async export(request: ExportRequest): Promise<ExportResult> {
     const routes = this.#routes[request.signal];
     if (routes.length === 0) return noPipeline(request.signal);
-    let plans: readonly PlannedExport[];
+    const plans: { readonly route: Route; readonly shards: PlannedShards }[] = [];
+    // All of the planning before any of the sending: a request that is refused has left no trace, so that
+    // nothing arrives twice when it is sent again.
     try {
-      // All of the splitting before any of the sending: a request that is refused has left no trace.
-      plans = routes.map((route) => route.plan(request));
+      for (const route of routes) {
+        const plan = route.plan(request);
+        if (plan.kind === "no_backends") {
+          return this.#counted(request.signal, { kind: "failure", status: plan.status }, plan.itemCount);
+        }
+        plans.push({ route, shards: plan });
+      }
     } catch (error) {
       if (error instanceof WireError || error instanceof SplitTooLargeError) return malformed(error.message);
       throw error;
     }
-    const outcomes = await Promise.all(plans.map((plan) => deliver(plan, request.memory)));
-    const itemCount = plans[0]!.itemCount;
-    const result = combineExporters(outcomes, itemCount);
+    const outcomes = await Promise.all(
+      plans.map(({ route, shards }) => deliver(route, shards, request.memory)),
+    );
+    const { itemCount } = plans[0]!.shards;
+    return this.#counted(request.signal, combineExporters(outcomes, itemCount), itemCount);
+  }
+
+  #counted(signal: Signal, result: ExportResult, itemCount: number): ExportResult {
     const rejected = result.kind === "partial" ? result.rejectedItems : 0;
     const refused = result.kind === "failure" ? itemCount : rejected;
-    this.#refused[request.signal].add(refused);
-    this.#accepted[request.signal].add(itemCount - refused);
+    this.#refused[signal].add(refused);
+    this.#accepted[signal].add(itemCount - refused);
     return result;
   }
 }
 
-async function deliver(plan: PlannedExport, memory: RequestMemory | undefined): Promise<ExporterOutcome> {
-  if (plan.kind === "no_backends") return { kind: "undelivered", status: plan.status };
-  const { shards, account } = plan;
-  account.receive(plan.itemCount);
-  const outcomes = await Promise.all(shards.map(({ lane, shard }) => lane.send(shard)));
-  for (const [index, outcome] of outcomes.entries()) {
-    account.settle(shards[index]!.shard, outcome);
-    if (outcome.kind !== "delivered" || outcome.payloadIsFree !== true) memory?.keep();
-  }
+async function deliver(
+  route: Route,
+  plan: PlannedShards,
+  memory: RequestMemory | undefined,
+): Promise<ExporterOutcome> {
+  const outcomes = await route.deliver(plan);
+  const isFree = (outcome: ShardOutcome): boolean =>
+    outcome.kind === "delivered" && outcome.payloadIsFree === true;
+  if (!outcomes.every(isFree)) memory?.keep();
   return combineShards(
-    shards.map(({ shard }) => shard),
+    plan.shards.map(({ shard }) => shard),
     outcomes,
   );
 }

@@ -1,11 +1,11 @@
 /** One exporter of one signal: which keys it routes by, and what of a request goes where. */
 import type { Counter, Histogram, MetricDefinition, MetricRegistry } from "../base/metrics.ts";
-import type { Lane, Shard } from "../export/delivery.ts";
+import type { Lane, Shard, ShardOutcome } from "../export/delivery.ts";
 import { type ExportRequest, type ForwardedHeaders, noForwardedHeaders } from "../otlp/export-request.ts";
 import { createKeying } from "../otlp/keying.ts";
 import type { RoutingKey } from "../otlp/routing-key.ts";
 import type { Signal } from "../otlp/signal.ts";
-import { Splitter } from "../otlp/split.ts";
+import { type KeyOwners, Splitter } from "../otlp/split.ts";
 import { grpcCode, type RpcStatus } from "../otlp/status.ts";
 import { Account } from "./account.ts";
 import type { BackendPool } from "./backend-pool.ts";
@@ -28,15 +28,20 @@ export const routeMetrics = {
 
 /** How long a client is asked to wait when no backend is known. */
 const noBackendsRetryMs = 1000;
+/** Counts what is in a request that cannot go anywhere. */
+const nobody: KeyOwners = { ownerCount: 1, ownerOf: () => 0 };
+
+export interface PlannedShards {
+  readonly kind: "shards";
+  readonly itemCount: number;
+  /** Of them, those that had no key of their own. */
+  readonly unroutableItemCount: number;
+  readonly shards: readonly { readonly lane: Lane; readonly shard: Shard }[];
+}
 
 export type PlannedExport =
   | { readonly kind: "no_backends"; readonly itemCount: number; readonly status: RpcStatus }
-  | {
-      readonly kind: "shards";
-      readonly itemCount: number;
-      readonly account: Account;
-      readonly shards: readonly { readonly lane: Lane; readonly shard: Shard }[];
-    };
+  | PlannedShards;
 
 export interface RouteOptions {
   readonly signal: Signal;
@@ -75,7 +80,7 @@ export class Route {
     this.#fanout = modules.metrics.histogram(routeMetrics.fanout, this.pool.name);
   }
 
-  /** Splits the request over the pool as it stands now. Sends nothing. Throws WireError, SplitTooLargeError. */
+  /** Splits the request over the pool as it stands now. Sends and counts nothing. Throws WireError, SplitTooLargeError. */
   plan(request: ExportRequest): PlannedExport {
     const view = this.pool.view;
     if (view === undefined) {
@@ -84,17 +89,30 @@ export class Route {
         message: `${this.pool.name} knows no backends yet`,
         retryDelayMs: noBackendsRetryMs,
       };
-      return { kind: "no_backends", itemCount: 0, status };
+      return {
+        kind: "no_backends",
+        itemCount: this.#splitter.split(request.payload, nobody).itemCount,
+        status,
+      };
     }
     const split = this.#splitter.split(request.payload, view, request.memory);
-    this.#unroutable?.add(split.unroutableItemCount);
-    this.#fanout.record(split.parts.length);
     const forwardedHeaders = this.#forwarded(request.forwardedHeaders);
     const shards = split.parts.map(({ owner, payload, itemCount }) => ({
       lane: view.lanes[owner]!,
       shard: { signal: this.signal, payload, itemCount, forwardedHeaders },
     }));
-    return { kind: "shards", itemCount: split.itemCount, account: this.account, shards };
+    const { itemCount, unroutableItemCount } = split;
+    return { kind: "shards", itemCount, unroutableItemCount, shards };
+  }
+
+  /** Sends what was planned, all at once; answers the outcomes in the order of the shards. */
+  async deliver({ itemCount, unroutableItemCount, shards }: PlannedShards): Promise<ShardOutcome[]> {
+    this.account.receive(itemCount);
+    this.#unroutable?.add(unroutableItemCount);
+    this.#fanout.record(shards.length);
+    const outcomes = await Promise.all(shards.map(({ lane, shard }) => lane.send(shard)));
+    for (const [index, outcome] of outcomes.entries()) this.account.settle(shards[index]!.shard, outcome);
+    return outcomes;
   }
 
   #forwarded(received: ForwardedHeaders): ForwardedHeaders {
