@@ -21,6 +21,7 @@ interface DemoOptions {
 
 const sinkCountMax = 64;
 const refreshMs = 1000;
+const shutdown = { delayMs: 0, drainTimeoutMs: 5000 };
 /** Where `generate` asks what the sinks saw. */
 const REPORT_ENDPOINT = "localhost:4319";
 
@@ -48,20 +49,34 @@ function parseSinkCount(text: string): number {
 async function runDemo({ sinks: sinkCount, set }: DemoOptions): Promise<void> {
   const sinks = Array.from({ length: sinkCount }, () => new Sink());
   const endpoints = await Promise.all(sinks.map((sink) => sink.start()));
-  const text = demoConfiguration({ backends: endpoints });
-  const { settings } = loadSettings({ files: [{ name: "demo", text }], sets: set, env: process.env });
-  const gateway = new Gateway(settings, { logger: createLogger({ level: "warn" }), version: version() });
+  try {
+    const text = demoConfiguration({ backends: endpoints });
+    const { settings } = loadSettings({ files: [{ name: "demo", text }], sets: set, env: process.env });
+    const gateway = new Gateway(settings, { logger: createLogger({ level: "warn" }), version: version() });
+    await serve(gateway, settings, sinks);
+  } finally {
+    // Whatever went wrong: a sink that still listens would keep the program from ending.
+    await Promise.all(sinks.map((sink) => sink.stop()));
+  }
+}
+
+/** Runs the gateway until a signal stops it, and shows what its sinks get. */
+async function serve(gateway: Gateway, settings: GatewaySettings, sinks: readonly Sink[]): Promise<void> {
   const reportServer = new ReportServer(sinks);
   const addresses = await gateway.start();
-  const reportUrl = await reportServer.start(REPORT_ENDPOINT);
-  process.stdout.write(greeting(addresses, settings, reportUrl));
   const view = new DemoView(sinks, (text) => process.stdout.write(text));
-  const timer = setInterval(() => view.refresh(), refreshMs);
-  await stopSignal();
-  clearInterval(timer);
-  await gateway.stop({ delayMs: 0, drainTimeoutMs: 5000 });
-  view.refresh();
-  await Promise.all([reportServer.stop(), ...sinks.map((sink) => sink.stop())]);
+  try {
+    const reportUrl = await reportServer.start(REPORT_ENDPOINT);
+    process.stdout.write(greeting(addresses, settings, reportUrl));
+    const timer = setInterval(() => view.refresh(), refreshMs);
+    await stopSignal();
+    clearInterval(timer);
+    await gateway.stop(shutdown);
+    view.refresh();
+  } finally {
+    await gateway.stop(shutdown);
+    await reportServer.stop();
+  }
 }
 
 function greeting(

@@ -26,14 +26,22 @@ export function loggerOf({ level, encoding }: LogSettings): Logger {
   return createLogger(encoding === "auto" ? { level } : { level, encoding });
 }
 
-/** Starts the gateway, waits for SIGTERM or SIGINT and stops it; a second signal ends the program at once. */
+/** After a fault of the program what is in flight gets this long to be delivered, and the program as long again to end. */
+const faultDrainMs = 1000;
+
+/**
+ * Starts the gateway, waits for SIGTERM or SIGINT and stops it; a second signal ends the program at once. A signal
+ * that comes while it starts is heeded when it has.
+ */
 export async function runUntilStopped(gateway: Gateway, logger: Logger): Promise<void> {
-  await gateway.start();
+  const signalled = stopSignal();
   process.on("uncaughtException", (error) => {
     logger.error({ error: error.stack ?? errorMessage(error) }, "a fault of the program; stopping");
     process.exitCode = 1;
-    void gateway.stop({ delayMs: 0, drainTimeoutMs: 1000 }).finally(() => process.exit());
+    setTimeout(() => process.exit(), 2 * faultDrainMs);
+    void gateway.stop({ delayMs: 0, drainTimeoutMs: faultDrainMs }).finally(() => process.exit());
   });
-  logger.info({ signal: await stopSignal() }, "told to stop");
+  await gateway.start();
+  logger.info({ signal: await signalled }, "told to stop");
   await gateway.stop();
 }

@@ -117,6 +117,20 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     assert.equal(exitCode, 0, stdout);
   },
 
+  "a demo whose port is taken says so and ends": async (workplace) => {
+    const sinks = await startSinks(workplace, 1);
+    const taken = `127.0.0.1:${sinks.ports[0]}`;
+    const { exitCode, stderr } = await workplace.run([
+      "demo",
+      "--set",
+      "service.telemetry.metrics.level=none",
+      "--set",
+      `receivers.otlp.protocols.grpc.endpoint=${taken}`,
+    ]);
+    assert.equal(exitCode, 1);
+    assert.match(stderr, new RegExp(`cannot listen on ${taken}`));
+  },
+
   "a configuration with faults is refused with all of them and exit code 2": async (workplace) => {
     const file = workplace.file(
       "bad.yaml",

@@ -9,19 +9,23 @@ import { fileURLToPath } from "node:url";
 export const program = fileURLToPath(new URL("../../../bin/otlp-ring", import.meta.url));
 
 const readyTimeoutMs = 20_000;
+/** A command that has not ended by then never will. */
+const runTimeoutMs = 120_000;
 const pollMs = 50;
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Waits until `holds` answers true. Throws with `what` when it does not in time. */
+/** Waits until `holds` answers true. Throws with `what`, which may look at how things stand then, when it does not in time. */
 export async function until(
-  what: string,
+  what: string | (() => string),
   holds: () => boolean | Promise<boolean>,
   timeoutMs = readyTimeoutMs,
 ): Promise<void> {
   const endMs = performance.now() + timeoutMs;
   while (!(await holds())) {
-    if (performance.now() > endMs) throw new Error(`not in ${timeoutMs} ms: ${what}`);
+    if (performance.now() > endMs) {
+      throw new Error(`not in ${timeoutMs} ms: ${typeof what === "string" ? what : what()}`);
+    }
     await sleep(pollMs);
   }
 }
@@ -82,8 +86,14 @@ export class Workplace {
     };
   }
 
+  /** Runs a command to its end; its exit code is null when it had to be killed. */
   async run(args: readonly string[]): Promise<Finished> {
-    const child = spawn(program, args, { cwd: this.folder, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, args, {
+      cwd: this.folder,
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: runTimeoutMs,
+      killSignal: "SIGKILL",
+    });
     this.#running.add(child);
     let stdout = "";
     let stderr = "";

@@ -47,7 +47,10 @@ export async function startGateway(workplace: Workplace, plan: GatewayPlan): Pro
   const file = workplace.file("gateway.yaml", configuration(plan, port, metricsPort, healthPort));
   const process = workplace.start(["--config", file]);
   const healthUrl = `http://127.0.0.1:${healthPort}/`;
-  await until(`the gateway is ready; it says: ${process.output()}`, () => answers(healthUrl));
+  await until(
+    () => `the gateway is ready; it says: ${process.output()}`,
+    () => answers(healthUrl),
+  );
   return {
     process,
     endpoint: `127.0.0.1:${port}`,
