@@ -8,7 +8,7 @@
  * allocates another.
  */
 
-/** Smaller buffers come from Node's own pool at hardly any cost. */
+/** Who asks for less gets this much: smaller classes would only divide the buffers that are free. */
 const sizeBytesMin = 16 * 1024;
 /** Larger ones are rare, and keeping them would keep much. */
 const sizeBytesMax = 8 * 1024 * 1024;
