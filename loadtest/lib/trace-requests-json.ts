@@ -28,5 +28,5 @@ function valueToJson(field: protobuf.Field, value: unknown): unknown {
     return toJson(field.resolvedType, value as protobuf.Message);
   if (field.type === "bytes")
     return Buffer.from(value as Buffer).toString(idNames.has(field.name) ? "hex" : "base64");
-  return typeof value === "object" ? String(value) : value;
+  return typeof value === "object" ? (value as { toString(): string }).toString() : value;
 }

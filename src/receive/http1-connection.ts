@@ -160,7 +160,7 @@ export class Http1Connection {
 
   #closed(): void {
     this.#setState({ kind: "closed" });
-    for (const exchange of [...this.#exchanges.keys()]) exchange.closed();
+    for (const exchange of this.#exchanges.keys()) exchange.closed();
     this.#context.openConnections.delete(this);
   }
 

@@ -38,6 +38,10 @@ const unknownMembers = [
   '"trace_id":"no id"',
 ];
 
+function textOf(value: unknown): string {
+  return (value as { toString(): string }).toString();
+}
+
 class Writer {
   readonly #random: Random;
 
@@ -82,7 +86,7 @@ class Writer {
         return this.#double(value as number);
       default:
         // Numbers of 64 bits are Longs, whose text is exact.
-        return this.#chance(0.5) ? `"${value}"` : String(value);
+        return this.#chance(0.5) ? `"${textOf(value)}"` : textOf(value);
     }
   }
 

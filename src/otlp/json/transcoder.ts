@@ -9,14 +9,13 @@
  */
 import { isUtf8 } from "node:buffer";
 import type { Signal } from "../signal.ts";
-import { ascii, hexDigits } from "./characters.ts";
-import { readDouble } from "./double.ts";
-import { JsonInteger } from "./integer.ts";
+import { ascii } from "./characters.ts";
 import { JsonFault } from "./json-fault.ts";
+import { isNumber, NumberReader } from "./numbers.ts";
 import { type MemoryAccount, OverAccount, ProtobufOutput } from "./output.ts";
 import { JsonReader } from "./reader.ts";
-import { type JsonField, type JsonMessage, requestMessage, valueKind } from "./schema.ts";
-import { copyText } from "./text.ts";
+import { type JsonField, type JsonMessage, requestMessage } from "./schema.ts";
+import { readText } from "./text-values.ts";
 
 export type { MemoryAccount } from "./output.ts";
 
@@ -30,7 +29,7 @@ export class JsonTranscoder {
   readonly #request: JsonMessage;
   readonly #reader = new JsonReader();
   readonly #output = new ProtobufOutput();
-  readonly #integer = new JsonInteger();
+  readonly #numbers = new NumberReader();
   /** The open fields, from the request on, and which element of each; `index` is -1 outside of an array. */
   readonly #path: { field: JsonField; index: number }[] = [];
   #depth = 0;
@@ -94,7 +93,7 @@ export class JsonTranscoder {
       do {
         reader.peek();
         output.reserve(reader.remaining);
-        this.#readNumber(field);
+        this.#numbers.read(field, reader, output);
         place.index += 1;
       } while (reader.more(ascii.OPEN_BRACKET));
       output.endLength(start, 1);
@@ -109,36 +108,20 @@ export class JsonTranscoder {
 
   /** The value at the reader's position, with its tag. No string takes more room than it does in the text. */
   #readValue(field: JsonField): void {
+    const reader = this.#reader;
     const output = this.#output;
-    output.reserve(this.#reader.remaining);
+    output.reserve(reader.remaining);
     const start = output.position;
     output.tag(field.tag);
-    const isDefault = field.kind > valueKind.ID ? this.#readNumber(field) : this.#readLengthDelimited(field);
+    if (field.message !== undefined) {
+      this.#readMessage(field.message);
+      return;
+    }
+    const isDefault = isNumber(field)
+      ? this.#numbers.read(field, reader, output)
+      : readText(field, reader, output);
     // A default value that is as good as none is left out.
     if (isDefault && !field.hasPresence) output.position = start;
-  }
-
-  /** Answers whether the value is the default of its kind. */
-  #readLengthDelimited(field: JsonField): boolean {
-    const output = this.#output;
-    if (field.kind === valueKind.MESSAGE) {
-      this.#readMessage(field.message!);
-      return false;
-    }
-    const start = output.beginLength(1);
-    switch (field.kind) {
-      case valueKind.STRING:
-        copyText(this.#reader, output);
-        break;
-      case valueKind.ID:
-        this.#readId(field.idBytes);
-        break;
-      default:
-        this.#readBase64();
-    }
-    const isEmpty = output.position === start;
-    output.endLength(start, 1);
-    return isEmpty;
   }
 
   #readMessage(message: JsonMessage): void {
@@ -149,108 +132,6 @@ export class JsonTranscoder {
     const start = output.beginLength(lengthBytes);
     if (this.#reader.open(ascii.OPEN_BRACE)) this.#readMembers(message);
     message.lengthBytes = output.endLength(start, lengthBytes);
-  }
-
-  /** Without the tag; answers whether the value is the default of its kind. */
-  #readNumber(field: JsonField): boolean {
-    const output = this.#output;
-    switch (field.kind) {
-      case valueKind.DOUBLE: {
-        const value = readDouble(this.#reader);
-        output.double(value);
-        return value === 0 && !Object.is(value, -0);
-      }
-      case valueKind.BOOL:
-        return this.#readBool();
-      case valueKind.ENUM:
-        if (this.#reader.bytes[this.#reader.position] === ascii.QUOTE) {
-          throw new JsonFault(this.#reader.position, "expected the enum's integer, not its name");
-        }
-    }
-    return this.#readInteger(field);
-  }
-
-  #readBool(): boolean {
-    const reader = this.#reader;
-    const value = reader.bytes[reader.position] === 0x74;
-    if (!value && reader.bytes[reader.position] !== 0x66)
-      throw new JsonFault(reader.position, "expected true or false");
-    reader.takeLiteral(value ? "true" : "false");
-    this.#output.varint(value ? 1 : 0);
-    return !value;
-  }
-
-  #readInteger(field: JsonField): boolean {
-    const integer = this.#integer;
-    const output = this.#output;
-    const from = this.#reader.position;
-    integer.read(this.#reader);
-    const { high, low, isNegative } = integer;
-    const isZero = high === 0 && low === 0;
-    if (!fits(field.kind, high, low, isNegative && !isZero)) {
-      throw new JsonFault(from, "a number out of the field's range");
-    }
-    const isBelow = isNegative && !isZero;
-    // Two's complement.
-    const lowBits = isBelow ? -low >>> 0 : low;
-    const highBits = isBelow ? (~high + (low === 0 ? 1 : 0)) >>> 0 : high;
-    switch (field.kind) {
-      case valueKind.FIXED64:
-      case valueKind.SFIXED64:
-        output.fixed32(lowBits);
-        output.fixed32(highBits);
-        break;
-      case valueKind.FIXED32:
-        output.fixed32(lowBits);
-        break;
-      case valueKind.SINT32:
-        // ZigZag: the sign is the lowest bit.
-        output.varint(isBelow ? low * 2 - 1 : low * 2);
-        break;
-      default:
-        output.varint64(highBits, lowBits);
-    }
-    return isZero;
-  }
-
-  /** Hexadecimal digits of either case; "" is no id. */
-  #readId(sizeBytes: number): void {
-    const reader = this.#reader;
-    const output = this.#output;
-    const { bytes, position } = reader;
-    const isString = bytes[position] === ascii.QUOTE;
-    if (isString && bytes[position + 1] === ascii.QUOTE) {
-      reader.position = position + 2;
-      return;
-    }
-    const end = position + 1 + 2 * sizeBytes;
-    const target = output.bytes;
-    let to = output.position;
-    let invalid = isString && bytes[end] === ascii.QUOTE ? 0 : -1;
-    for (let at = position + 1; at < end && invalid >= 0; at += 2) {
-      const upper = hexDigits[bytes[at]!]!;
-      const lower = hexDigits[bytes[at + 1]!]!;
-      invalid = upper | lower;
-      target[to++] = upper * 16 + lower;
-    }
-    if (invalid < 0) throw new JsonFault(position, `expected ${2 * sizeBytes} hexadecimal digits`);
-    output.position = to;
-    reader.position = end + 1;
-  }
-
-  /** Of the standard alphabet or the one for URLs, padded or not. */
-  #readBase64(): void {
-    const output = this.#output;
-    const from = this.#reader.position;
-    const start = output.position;
-    copyText(this.#reader, output);
-    const text = output.bytes.toString("latin1", start, output.position);
-    const digits = text.replace(/={1,2}$/, "");
-    const isPadded = digits.length < text.length;
-    if (!/^[\w+/-]*$/.test(digits) || digits.length % 4 === 1 || (isPadded && text.length % 4 !== 0)) {
-      throw new JsonFault(from, "expected base64");
-    }
-    output.position = start + output.bytes.write(digits, start, "base64");
   }
 
   #open(opening: number, expected: string): void {
@@ -277,21 +158,3 @@ export class JsonTranscoder {
 }
 
 const noBytes = Buffer.alloc(0);
-
-/** Whether a number has its place in a field of this kind; `high` may be more than 32 bits. */
-function fits(kind: number, high: number, low: number, isBelow: boolean): boolean {
-  switch (kind) {
-    case valueKind.ENUM:
-    case valueKind.INT32:
-    case valueKind.SINT32:
-      return high === 0 && low <= (isBelow ? 0x8000_0000 : 0x7fff_ffff);
-    case valueKind.UINT32:
-    case valueKind.FIXED32:
-      return high === 0 && !isBelow;
-    case valueKind.INT64:
-    case valueKind.SFIXED64:
-      return high < 0x8000_0000 || (isBelow && high === 0x8000_0000 && low === 0);
-    default:
-      return high <= 0xffff_ffff && !isBelow;
-  }
-}

@@ -129,7 +129,7 @@ describe.each(protocols)("by %s", (protocol) => {
     // Flushes, while there still is a gateway.
     await provider.shutdown();
     const items = sinks.map((sink) => sink.report().signals.metrics.items);
-    expect(items.sort()).toEqual([0, 3]);
+    expect(items.sort((a, b) => a - b)).toEqual([0, 3]);
   });
 
   it("logs of a service arrive on one collector", async () => {
@@ -144,7 +144,7 @@ describe.each(protocols)("by %s", (protocol) => {
     // Flushes, while there still is a gateway.
     await provider.shutdown();
     const items = sinks.map((sink) => sink.report().signals.logs.items);
-    expect(items.sort()).toEqual([0, 20]);
+    expect(items.sort((a, b) => a - b)).toEqual([0, 20]);
   });
 });
 
