@@ -115,6 +115,7 @@ export class ProtobufOutput {
     const sizeBytes = this.position - start;
     const takenBytes = varintSize(sizeBytes);
     if (takenBytes !== lengthBytes) {
+      this.reserve(Math.max(takenBytes - lengthBytes, 0));
       const to = start - lengthBytes + takenBytes;
       this.bytes.copyWithin(to, start, this.position);
       this.position = to + sizeBytes;

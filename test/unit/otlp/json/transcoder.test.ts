@@ -253,6 +253,18 @@ describe("faults", () => {
     );
   });
 
+  it.each([100, 200, 20_000, 3_000_000])(
+    "values thirty deep around %i bytes keep every one of them",
+    (length) => {
+      const transcoder = new JsonTranscoder("traces");
+      const text = "x".repeat(length);
+      const nested = `${'{"arrayValue":{"values":['.repeat(30)}{"stringValue":"${text}"}${"]}}".repeat(30)}`;
+      const json = Buffer.from(span(`"attributes":[{"key":"k","value":${nested}}]`));
+      const transcoded = transcoder.transcode(json, unlimited) as Buffer;
+      expect(JSON.stringify(requestType("traces").decode(transcoded))).toContain(`"stringValue":"${text}"`);
+    },
+  );
+
   it("what was refused leaves nothing behind for the next request", () => {
     expect(outcomeOf(value('"arrayValue":{"values":[{"arrayValue":{"values":[1'))).toHaveProperty("kind");
     expect(valueFrom(value('"intValue":5'))).toEqual({ intValue: "5" });
