@@ -5,12 +5,12 @@
  *
  *     awaiting head -> busy -> idle -> awaiting head ...
  *
- * | state         | holds while                                  | ends by                                       |
- * |---------------|----------------------------------------------|-----------------------------------------------|
- * | awaiting head | headers are on their way, or must be at once | headers, or a deadline                        |
- * | busy          | requests are open                            | the last one's end                            |
- * | idle          | nothing has come since                       | the next byte, Node's timer, drain            |
- * | closing       | the last answer is taken                     | the socket's close, which is forced by a deadline |
+ * | state         | holds while                                  | ends by                            |
+ * |---------------|----------------------------------------------|------------------------------------|
+ * | awaiting head | headers are on their way, or must be at once | headers, or a deadline             |
+ * | busy          | requests are open                            | the last one's end                 |
+ * | idle          | nothing has come since                       | the next byte, Node's timer, drain |
+ * | closing       | the last answer is taken                     | the socket's close, or a deadline  |
  */
 import type { Socket } from "node:net";
 import { monotonicMs } from "../base/clock.ts";
