@@ -127,6 +127,28 @@ export function compress(coding: ContentCoding, bytes: Buffer): Buffer {
   }
 }
 
+/** Where parts are put together for compression, which is done with it when it returns. */
+let joinScratch = Buffer.alloc(0);
+/** Rarely larger ones are not kept. */
+const joinScratchBytesMax = 4 * 1024 * 1024;
+
+/** `parts` one after another, in the given coding. */
+export function compressJoined(coding: Exclude<ContentCoding, "identity">, parts: readonly Buffer[]): Buffer {
+  if (parts.length === 1) return compress(coding, parts[0]!);
+  let sizeBytes = 0;
+  for (const part of parts) sizeBytes += part.length;
+  if (sizeBytes > joinScratchBytesMax) return compress(coding, Buffer.concat(parts, sizeBytes));
+  if (sizeBytes > joinScratch.length) {
+    joinScratch = Buffer.allocUnsafeSlow(Math.min(sizeBytes * 2, joinScratchBytesMax));
+  }
+  let at = 0;
+  for (const part of parts) {
+    joinScratch.set(part, at);
+    at += part.length;
+  }
+  return compress(coding, joinScratch.subarray(0, sizeBytes));
+}
+
 const decompressors = {
   gzip: zlib.gunzipSync,
   deflate: zlib.inflateSync,

@@ -3,7 +3,7 @@
 import type { LookupFunction } from "node:net";
 import type { ClientCredentials } from "../base/client-credentials.ts";
 import { monotonicMs } from "../base/clock.ts";
-import { type ContentCoding, compress } from "../base/compression.ts";
+import { type ContentCoding, compressJoined } from "../base/compression.ts";
 import type { Logger } from "../base/logger.ts";
 import type { ClientTls } from "../base/tls.ts";
 import { messagePrefixBytes } from "../grpc/framing.ts";
@@ -93,9 +93,9 @@ export function createGrpcSender(options: GrpcSenderOptions, modules: { readonly
 
 function encodedBody(payloads: readonly Buffer[], coding: ContentCoding): Buffer[] {
   if (coding === "identity") return framed(payloads, false);
-  const joined = payloads.length === 1 ? payloads[0]! : Buffer.concat(payloads);
-  if (joined.length < compressedBytesMin) return framed([joined], false);
-  return framed([compress(coding, joined)], true);
+  const sizeBytes = payloads.reduce((sum, payload) => sum + payload.length, 0);
+  if (sizeBytes < compressedBytesMin) return framed(payloads, false);
+  return framed([compressJoined(coding, payloads)], true);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Sends requests to one backend by OTLP/HTTP, in protobuf. */
 import type { LookupFunction } from "node:net";
 import type { ClientCredentials } from "../base/client-credentials.ts";
-import { type ContentCoding, compress } from "../base/compression.ts";
+import { type ContentCoding, compressJoined } from "../base/compression.ts";
 import type { Logger } from "../base/logger.ts";
 import type { ClientTls } from "../base/tls.ts";
 import { type Signal, signalFacts, signals } from "../otlp/signal.ts";
@@ -145,9 +145,9 @@ interface EncodedBody {
 /** The payloads one after another, in the coding that was asked for where that is worth it. */
 function encodedBody(payloads: readonly Buffer[], coding: ContentCoding): EncodedBody {
   if (coding === "identity") return { coding, body: writtenPieces(payloads) };
-  const joined = payloads.length === 1 ? payloads[0]! : Buffer.concat(payloads);
-  if (joined.length < compressedBytesMin) return { coding: "identity", body: [joined] };
-  return { coding, body: [compress(coding, joined)] };
+  const sizeBytes = payloads.reduce((sum, payload) => sum + payload.length, 0);
+  if (sizeBytes < compressedBytesMin) return { coding: "identity", body: writtenPieces(payloads) };
+  return { coding, body: [compressJoined(coding, payloads)] };
 }
 
 /** `payloads` in as few pieces as are worth their copies. */

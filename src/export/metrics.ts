@@ -73,7 +73,9 @@ interface ExporterState {
 export class ExportMetrics {
   readonly #registry: MetricRegistry;
   readonly #exporters = new Map<string, ExporterState>();
+  /** How many lanes share the series of an endpoint, and those of an exporter's endpoint. */
   readonly #lanesByEndpoint = new Map<string, number>();
+  readonly #lanesOfExporter = new Map<string, number>();
 
   constructor(registry: MetricRegistry) {
     this.#registry = registry;
@@ -81,7 +83,8 @@ export class ExportMetrics {
 
   /** @param isUp asked when metrics are read. */
   openLane(exporter: string, endpoint: string, isUp: () => boolean): LaneMetrics {
-    this.#lanesByEndpoint.set(endpoint, (this.#lanesByEndpoint.get(endpoint) ?? 0) + 1);
+    addOne(this.#lanesByEndpoint, endpoint);
+    addOne(this.#lanesOfExporter, `${exporter}\n${endpoint}`);
     const definitions = exportMetricDefinitions;
     this.#registry.gauge(definitions.backend_up, exporter, endpoint).observe(() => (isUp() ? 1 : 0));
     const release = (): void => this.#closeLane(exporter, endpoint);
@@ -102,17 +105,27 @@ export class ExportMetrics {
 
   #closeLane(exporter: string, endpoint: string): void {
     const { backend_up, backend_latency, backend_outcome } = exportMetricDefinitions;
-    this.#registry.remove(backend_up, exporter, endpoint);
-    const lanes = this.#lanesByEndpoint.get(endpoint)! - 1;
-    if (lanes > 0) {
-      this.#lanesByEndpoint.set(endpoint, lanes);
-      return;
+    // A member that has come back has a new lane while the old one still drains.
+    if (takeOne(this.#lanesOfExporter, `${exporter}\n${endpoint}`)) {
+      this.#registry.remove(backend_up, exporter, endpoint);
     }
-    this.#lanesByEndpoint.delete(endpoint);
+    if (!takeOne(this.#lanesByEndpoint, endpoint)) return;
     this.#registry.remove(backend_latency, endpoint);
     this.#registry.remove(backend_outcome, endpoint, "true");
     this.#registry.remove(backend_outcome, endpoint, "false");
   }
+}
+
+function addOne(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
+
+/** True when that was the last one. */
+function takeOne(counts: Map<string, number>, key: string): boolean {
+  const left = counts.get(key)! - 1;
+  if (left === 0) counts.delete(key);
+  else counts.set(key, left);
+  return left === 0;
 }
 
 /** What one lane counts. */

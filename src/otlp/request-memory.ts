@@ -9,15 +9,32 @@ import type { BufferPool } from "../base/buffer-pool.ts";
 const roomFactor = 1.25;
 const roomBytesMin = 4 * 1024;
 
+/** Who is asked before memory is taken; what is taken is given back by whoever asked for it. */
+export interface MemoryAccount {
+  tryGrow(sizeBytes: number): boolean;
+}
+
+/** The parts of a request would pass the budget of bytes in flight. */
+export class OverBudgetError extends Error {
+  override readonly name = "OverBudgetError";
+
+  constructor() {
+    super("too many bytes in flight; try again later");
+  }
+}
+
 export class RequestMemory {
   readonly #pool: BufferPool;
+  readonly #account: MemoryAccount | undefined;
   /** What was taken from the pool; the last one is being filled. */
   readonly #buffers: Buffer[] = [];
   #usedBytes = 0;
   #isKept = false;
 
-  constructor(pool: BufferPool) {
+  /** `account` is asked for parts alone: a payload is accounted for by whoever receives it. */
+  constructor(pool: BufferPool, account?: MemoryAccount) {
     this.#pool = pool;
+    this.#account = account;
   }
 
   /** Memory for the payload, with room for its parts behind it. */
@@ -26,8 +43,12 @@ export class RequestMemory {
     return this.#allocate(sizeBytes, sizeBytes + roomBytes);
   }
 
-  /** Memory for parts: behind the payload where there is room, elsewhere if not. */
+  /**
+   * Memory for parts: behind the payload where there is room, elsewhere if not.
+   * @throws OverBudgetError where the account refuses it.
+   */
   allocateParts(sizeBytes: number): Buffer {
+    if (this.#account?.tryGrow(sizeBytes) === false) throw new OverBudgetError();
     return this.#allocate(sizeBytes, sizeBytes);
   }
 

@@ -5,7 +5,7 @@
 import type { Counter, MetricDefinition, MetricRegistry } from "../base/metrics.ts";
 import type { ShardOutcome } from "../export/delivery.ts";
 import type { ExportRequest, ExportResult, TelemetrySink } from "../otlp/export-request.ts";
-import type { RequestMemory } from "../otlp/request-memory.ts";
+import { OverBudgetError, type RequestMemory } from "../otlp/request-memory.ts";
 import { type Signal, signalFacts, signals } from "../otlp/signal.ts";
 import { SplitTooLargeError } from "../otlp/split.ts";
 import { grpcCode } from "../otlp/status.ts";
@@ -46,6 +46,16 @@ function malformed(problem: string): ExportResult {
       message: `the request cannot be routed: ${problem}`,
       fieldViolations: [{ field: "body", description: problem }],
     },
+  };
+}
+
+/** How long a client is asked to wait while too much is in flight. */
+const overBudgetRetryMs = 1000;
+
+function overBudget(message: string): ExportResult {
+  return {
+    kind: "failure",
+    status: { code: grpcCode.UNAVAILABLE, message, retryDelayMs: overBudgetRetryMs },
   };
 }
 
@@ -92,6 +102,7 @@ export class Dispatcher implements TelemetrySink {
       }
     } catch (error) {
       if (error instanceof WireError || error instanceof SplitTooLargeError) return malformed(error.message);
+      if (error instanceof OverBudgetError) return overBudget(error.message);
       throw error;
     }
     const outcomes = await Promise.all(

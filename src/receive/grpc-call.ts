@@ -115,7 +115,7 @@ export class GrpcCall implements MessageAdmission {
     this.#connection = connection;
     this.#reservation = new Reservation(context.budget);
     this.#assembler = new MessageAssembler(context.maxRecvMsgSizeBytes, this);
-    this.#memory = new RequestMemory(context.pool);
+    this.#memory = new RequestMemory(context.pool, this.#reservation);
     this.#phaseDeadlineMs = monotonicMs() + context.receiveTimeoutMs;
     context.openCalls.add(this);
     connection.callOpened();

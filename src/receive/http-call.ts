@@ -103,7 +103,7 @@ export class HttpCall implements HttpExchangeListener {
     this.#exchange = exchange;
     this.#context = context;
     this.#reservation = new Reservation(context.budget);
-    this.#memory = new RequestMemory(context.pool);
+    this.#memory = new RequestMemory(context.pool, this.#reservation);
     this.#phaseDeadlineMs = monotonicMs() + context.readTimeoutMs;
     context.openCalls.add(this);
   }

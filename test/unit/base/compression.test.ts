@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import {
   CompressionError,
   compress,
+  compressJoined,
   contentCodings,
   decompress,
   decompressedSizeHint,
@@ -37,6 +38,17 @@ describe("compress and decompress", () => {
         expect(decompressedSizeHint(coding, packed, sizeBytesMax)).toBeLessThanOrEqual(sizeBytesMax);
       }),
       { numRuns: 300 },
+    );
+  });
+
+  it("compresses parts as if they were one, though calls share their memory", () => {
+    const parts = fc.array(fc.uint8Array({ maxLength: 3000 }).map((bytes) => Buffer.from(bytes)));
+    fc.assert(
+      fc.property(fc.constantFrom(...compressing), parts, parts, (coding, one, other) => {
+        const packed = [one, other].map((each) => compressJoined(coding as "gzip", each));
+        const contents = packed.map((bytes) => decompress(coding, bytes, sizeBytesMax));
+        expect(contents).toEqual([Buffer.concat(one), Buffer.concat(other)]);
+      }),
     );
   });
 

@@ -237,4 +237,15 @@ describe("the memory of a request", () => {
   ])("is not when one shard %s", async (_case, outcome) => {
     expect(await returnedToPool(onOne(outcome))).toBe(false);
   });
+
+  it("sends nothing of a request whose parts would pass the budget, and asks the client to wait", async () => {
+    const harness = new Harness().exporter("a", () => delivered);
+    const account = { tryGrow: () => false };
+    const memory = new RequestMemory(new BufferPool(1 << 20), account);
+    expect(await harness.send(spans(20), { memory })).toMatchObject({
+      kind: "failure",
+      status: { code: grpcCode.UNAVAILABLE, retryDelayMs: 1000 },
+    });
+    expect(harness.sent).toEqual([]);
+  });
 });
