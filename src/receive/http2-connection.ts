@@ -148,7 +148,13 @@ export class Http2Connection {
       return;
     }
     if (this.#state.kind !== "serving") return;
-    const leaveAtMs = monotonicMs() + announceTimeoutMs;
+    const nowMs = monotonicMs();
+    if (this.#session.destroyed) {
+      // The client has left before, and only the socket's close is still to come.
+      this.#awaitSocket(nowMs);
+      return;
+    }
+    const leaveAtMs = nowMs + announceTimeoutMs;
     this.#setState({ kind: "announcing", leaveAtMs, graceMs });
     this.#session.goaway(constants.NGHTTP2_NO_ERROR, lastStreamId);
     // What the client sends after it has answered, it sends in knowledge of the GOAWAY: nothing new.
@@ -170,7 +176,8 @@ export class Http2Connection {
         if (nowMs >= state.deadlineMs) this.#destroy("no_preface", constants.NGHTTP2_SETTINGS_TIMEOUT);
         return;
       case "serving":
-        this.#sweepServing(nowMs);
+        if (this.#session.destroyed) this.#awaitSocket(nowMs);
+        else this.#sweepServing(nowMs);
         return;
       case "announcing":
         if (nowMs >= state.leaveAtMs) this.#closeGracefully(state.graceMs);
