@@ -23,6 +23,8 @@ export const unroutedChain = "";
 export interface FoundFile {
   readonly name: SegmentName;
   readonly chain: string;
+  /** Of the identity in the header, or where that is damaged in the name: a file may have been renamed. */
+  readonly seed: number;
   /** Behind the header; 0 where it is damaged. */
   readonly startOffset: number;
   readonly fileBytes: number;
@@ -104,9 +106,11 @@ async function examine(disk: Disk, directory: string, name: SegmentName): Promis
             "start the release that wrote it until the log is empty, or move the file away",
         );
       case "damaged":
-        return { name, chain: unroutedChain, startOffset: 0, fileBytes };
-      case "valid":
-        return { name, chain: header.chain, startOffset: header.headerBytes, fileBytes };
+        return { name, chain: unroutedChain, seed: checksumSeed(name.identity), startOffset: 0, fileBytes };
+      case "valid": {
+        const { chain, identity, headerBytes: startOffset } = header;
+        return { name, chain, seed: checksumSeed(identity), startOffset, fileBytes };
+      }
     }
   } finally {
     await file.close();
@@ -121,6 +125,7 @@ async function recoverSegment(
   let segment: Segment | undefined;
   if (catalogue !== undefined && catalogue.fileBytes === found.fileBytes) {
     segment = new Segment(found.name, catalogue.chain, ItemTally.fromRows(catalogue.tally), mark);
+    segment.seed = found.seed;
     segment.startOffset = catalogue.startOffset;
     segment.endOffset = catalogue.endOffset;
     segment.lastSequence = catalogue.lastSequence;
@@ -129,6 +134,7 @@ async function recoverSegment(
     segment.setState("sealed");
   } else {
     segment = new Segment(found.name, found.chain, new ItemTally(), mark);
+    segment.seed = found.seed;
     segment.startOffset = found.startOffset;
     files.setFileBytes(segment, found.fileBytes);
     if (!(await readThrough(files, segment))) return undefined;
@@ -146,7 +152,7 @@ async function readThrough(files: SegmentFiles, segment: Segment): Promise<boole
   try {
     segment.endOffset = segment.startOffset;
     const range = { offset: segment.startOffset, endOffset: segment.fileBytes };
-    const cursor = new SegmentCursor(file, checksumSeed(segment.name.identity), range);
+    const cursor = new SegmentCursor(file, segment.seed, range);
     for (let step = await cursor.next(); step.kind !== "end"; step = await cursor.next()) {
       if (step.kind !== "record") continue;
       segment.stored.addRecord(step.record);

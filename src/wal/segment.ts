@@ -26,7 +26,8 @@ export class Segment implements Marked {
   readonly chain: string;
   /** The identity in hexadecimal, the ledger's key. */
   readonly id: string;
-  readonly seed: number;
+  /** Of its records' checksums. */
+  seed: number;
   readonly stored: ItemTally;
   readonly done: DoneRanges;
   readonly doneTally: ItemTally;

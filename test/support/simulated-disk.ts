@@ -54,6 +54,8 @@ export class SimulatedDisk implements Disk {
   capacityBytes: number;
   /** Called before each operation takes effect. What it throws, the operation fails with. */
   onOperation: (operation: DiskOperation, path: string) => void = () => undefined;
+  /** Called with the bytes of every read. */
+  onRead: (sizeBytes: number) => void = () => undefined;
   /** The next write ends after so many bytes, without an error. */
   nextWriteBytesMax: number | undefined;
   #names = new Map<string, Inode>();
@@ -239,7 +241,9 @@ class SimulatedFile implements DiskFile {
 
   async read(target: Buffer, position: number): Promise<number> {
     this.#assertOpen();
-    return this.#inode.content.copy(target, 0, position);
+    const readBytes = this.#inode.content.copy(target, 0, position);
+    this.#disk.onRead(readBytes);
+    return readBytes;
   }
 
   async truncate(sizeBytes: number): Promise<void> {
