@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { configurationMarkdown } from "../src/config/document.ts";
 import { configurationJsonSchema } from "../src/config/json-schema.ts";
 import { metricsMarkdown } from "../src/gateway/metric-tables.ts";
+import { conformanceMarkdown } from "../test/conformance/support/document.ts";
 
 interface GeneratedDocument {
   /** From the root of the repository. */
@@ -14,6 +15,7 @@ export const documents: readonly GeneratedDocument[] = [
   { path: "docs/configuration.md", text: configurationMarkdown },
   { path: "docs/otlp-ring.schema.json", text: configurationJsonSchema },
   { path: "docs/metrics.md", text: metricsMarkdown },
+  { path: "docs/conformance.md", text: conformanceMarkdown },
 ];
 
 const root = new URL("..", import.meta.url);

@@ -14,7 +14,7 @@ export interface HttpAnswer {
   readonly body: Buffer;
 }
 
-/** Far below the 4 MiB that clients are to take (specification.md, "Limits of responses"), in JSON with escapes too. */
+/** Far below the 4 MiB that clients are to take (specification.md, "OTLP/HTTP Response"), in JSON with escapes too. */
 const messageBytesMax = 64 * 1024;
 /** Smaller bodies come out of gzip hardly smaller, or larger. */
 const gzipBytesMin = 1024;
