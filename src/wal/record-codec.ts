@@ -99,6 +99,8 @@ export function decodeRecord(bytes: Buffer, seed: number, metadataBytes: number)
   if (crc32(bytes.subarray(recordHeaderBytes), headerCrc) !== bytes.readUInt32LE(layout.recordCrcAt)) {
     return undefined;
   }
+  // All records of a segment are of its version.
+  if (bytes[layout.versionAt] !== formatVersion) return undefined;
   const signal = signalsByNumber[bytes[layout.signalAt]!];
   const sequence = readUInt64(bytes, layout.sequenceAt);
   const epoch = readUInt64(bytes, layout.epochAt);

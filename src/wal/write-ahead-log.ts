@@ -27,7 +27,7 @@ import { isBehind, type RecordHandle, type Segment } from "./segment.ts";
 import { SegmentFiles } from "./segment-files.ts";
 import { segmentOverheadBytes } from "./segment-header.ts";
 import { ledgerAllowanceBytes, type Reservation, Space, type SpaceState } from "./space.ts";
-import { WalError } from "./wal-error.ts";
+import { toWalError, WalError } from "./wal-error.ts";
 
 export interface WriteAheadLogOptions {
   /** Of the logs of all workers; absolute. */
@@ -94,7 +94,9 @@ export class WriteAheadLog {
   static async open(options: WriteAheadLogOptions, modules: WriteAheadLogModules): Promise<WriteAheadLog> {
     const { disk, metrics, logger } = modules;
     const paths = workerPaths(options.directory, options.worker);
-    await makeDirectories(disk, options.directory, paths);
+    await makeDirectories(disk, options.directory, paths).catch((error: unknown) => {
+      throw toWalError(error, `the directory ${options.directory}`);
+    });
     const meter = new WalMeter(metrics);
     const ledger = new Ledger(await modules.openLedgerStore(paths.ledger), (error) => {
       meter.failed("ledger");
@@ -109,7 +111,7 @@ export class WriteAheadLog {
       return log;
     } catch (error) {
       await ledger.close();
-      throw error;
+      throw toWalError(error, `recovering ${paths.segments}`);
     }
   }
 
