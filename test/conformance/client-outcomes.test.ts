@@ -140,15 +140,14 @@ conforms("C3 · connections are retried with exponential backoff and jitter", as
   const timers = vi.spyOn(globalThis, "setTimeout");
   onTestFinished(() => void vi.restoreAllMocks());
   const askedDelays = (): (number | undefined)[] => timers.mock.calls.map(([, delayMs]) => delayMs);
-  // The shortest and the longest that jitter makes of a delay.
-  for (const [drawn, share] of [
-    [0, 0.5],
-    [0.75, 1.25],
+  // 100 ms, and 1.6 times as long each time, of which jitter makes from the half to half as much again.
+  for (const [drawn, expected] of [
+    [0, [50, 80, 128]],
+    [0.75, [125]],
   ] as const) {
     random.mockReturnValue(drawn);
     timers.mockClear();
     const lane = startLane(transport, peer.member);
-    const expected = [100, 160, 256].map((delayMs) => delayMs * share);
     const placeOf = (delayMs: number): number => askedDelays().indexOf(delayMs);
     const provoking = setInterval(() => void lane.send(), 10);
     await until(() => expected.every((delayMs) => placeOf(delayMs) >= 0));
