@@ -30,6 +30,6 @@ export class ChainChoice {
 
   /** Nothing is left in the shared chain. */
   sharedIsEmpty(): void {
-    this.#shared = new Set();
+    if (this.#shared === "anybody" || this.#shared.size > 0) this.#shared = new Set();
   }
 }

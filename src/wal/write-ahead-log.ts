@@ -204,6 +204,11 @@ export class WriteAheadLog {
     }));
   }
 
+  /** Bytes on disk of a destination's own chain, for a quota. */
+  bytesOf(destination: string): number {
+    return this.#chains.get(destination)?.bytes ?? 0;
+  }
+
   /** The reader of a chain, one for all who ask; made where there is none yet. */
   read(chain: string): ChainReader {
     this.#assertOpen();
