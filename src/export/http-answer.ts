@@ -138,6 +138,7 @@ const rejectedField = {
   traces: "rejectedSpans",
   metrics: "rejectedDataPoints",
   logs: "rejectedLogRecords",
+  profiles: "rejectedProfiles",
 } as const satisfies Record<Signal, string>;
 
 /** `partialSuccess` of an Export<Signal>ServiceResponse in JSON. @throws Error where it is none. */

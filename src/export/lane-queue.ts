@@ -3,6 +3,7 @@
  * forwarded headers), in turn between such groups, so that no tenant's crowd holds up another's shard.
  */
 import type { ForwardedHeaders } from "../otlp/export-request.ts";
+import { joinsRequests } from "../otlp/shape.ts";
 import { type Signal, signals } from "../otlp/signal.ts";
 import type { Shard, ShardOutcome } from "./delivery.ts";
 
@@ -73,12 +74,14 @@ export class LaneQueue {
     traces: new Map(),
     metrics: new Map(),
     logs: new Map(),
+    profiles: new Map(),
   };
   /** Groups in which something waits; whose turn it is comes first. */
   readonly #turns: Record<Signal, Set<JoinGroup>> = {
     traces: new Set(),
     metrics: new Set(),
     logs: new Set(),
+    profiles: new Set(),
   };
   /** Whose turn it is; the one that was served goes to the end. */
   readonly #signalTurns: Signal[] = [...signals];
@@ -115,7 +118,7 @@ export class LaneQueue {
   take(group: JoinGroup, sizeBytesMax: number, countMax: number): WaitingShard[] {
     const { signal } = group;
     const turns = this.#turns[signal];
-    const taken = group.take(sizeBytesMax, countMax);
+    const taken = group.take(sizeBytesMax, joinsRequests(signal) ? countMax : 1);
     turns.delete(group);
     if (!group.isEmpty) turns.add(group);
     this.#signalTurns.splice(this.#signalTurns.indexOf(signal), 1);

@@ -111,7 +111,7 @@ class JoiningLane implements BackendLane {
   readonly #queue = new LaneQueue();
   #heldBytes = 0;
   #openCalls = 0;
-  readonly #openCallsOf: Record<Signal, number> = { traces: 0, metrics: 0, logs: 0 };
+  readonly #openCallsOf: Record<Signal, number> = { traces: 0, metrics: 0, logs: 0, profiles: 0 };
   #joinsAgainMs = Number.NEGATIVE_INFINITY;
   #expiryTimer: NodeJS.Timeout | undefined;
   readonly #maySignalGo = (signal: Signal): boolean =>

@@ -29,6 +29,11 @@ export const exportMetricDefinitions = {
     "otelcol_exporter_send_failed_log_records_total",
     "Log records that a backend refused or did not take, once an attempt.",
   ),
+  sent_profiles: itemCounter("otelcol_exporter_sent_profiles_total", "Profiles that backends accepted."),
+  send_failed_profiles: itemCounter(
+    "otelcol_exporter_send_failed_profiles_total",
+    "Profiles that a backend refused or did not take, once an attempt.",
+  ),
   in_flight_requests: {
     name: "otelcol_exporter_in_flight_requests",
     type: "gauge",

@@ -23,7 +23,7 @@ export class Routes {
   }
 
   of(receiver: string): Readonly<Record<Signal, readonly Route[]>> {
-    const bySignal = { traces: [] as Route[], metrics: [] as Route[], logs: [] as Route[] };
+    const bySignal: Record<Signal, Route[]> = { traces: [], metrics: [], logs: [], profiles: [] };
     for (const signal of signals) {
       const names = this.#settings.pipelines
         .filter((pipeline) => pipeline.signal === signal && pipeline.receivers.includes(receiver))

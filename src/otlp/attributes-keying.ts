@@ -151,4 +151,5 @@ const itemAttributesField: Readonly<Record<Signal, number | undefined>> = {
   traces: attributesField.SPAN,
   logs: attributesField.LOG_RECORD,
   metrics: undefined,
+  profiles: undefined,
 };

@@ -8,6 +8,7 @@ import { AttributeSet, attributeSetBytes } from "./attribute-set.ts";
 import { AttributeReader, attributesField } from "./attributes.ts";
 import { AttributesKeying } from "./attributes-keying.ts";
 import { addHeaderAttributes, type EnvelopePath, type Keying, someHeader } from "./envelope.ts";
+import { ProfileServiceKeying } from "./profile-keying.ts";
 import type { RoutingKey } from "./routing-key.ts";
 import { level } from "./shape.ts";
 import type { Signal } from "./signal.ts";
@@ -130,7 +131,7 @@ export function createKeying(signal: Signal, key: RoutingKey, attributeNames: re
     case "traceID":
       return new TraceIdKeying(signal === "logs" ? "logs" : "traces");
     case "service":
-      return new ServiceKeying();
+      return signal === "profiles" ? new ProfileServiceKeying(new ServiceKeying()) : new ServiceKeying();
     case "resource":
       return new ResourceKeying();
     case "metric":

@@ -5,6 +5,7 @@ export const routingKeys = {
   traces: ["traceID", "service", "resource", "attributes"],
   metrics: ["service", "resource", "metric", "streamID", "attributes"],
   logs: ["service", "traceID", "resource", "attributes"],
+  profiles: ["service", "resource"],
 } as const satisfies Record<Signal, readonly string[]>;
 
 export type RoutingKey = (typeof routingKeys)[Signal][number];
@@ -13,4 +14,5 @@ export const defaultRoutingKey: Readonly<Record<Signal, RoutingKey>> = {
   traces: "traceID",
   metrics: "service",
   logs: "service",
+  profiles: "service",
 };

@@ -1,6 +1,11 @@
-/** The three signals that OTLP carries, and what the protocol calls their parts. */
+/** The signals that OTLP carries, and what the protocol calls their parts. */
 
-export const signals = ["traces", "metrics", "logs"] as const;
+/** Those whose messages no longer change. */
+export const stableSignals = ["traces", "metrics", "logs"] as const;
+export type StableSignal = (typeof stableSignals)[number];
+
+/** Profiles are in development: passed on in protobuf, as far as their envelopes are known. */
+export const signals = [...stableSignals, "profiles"] as const;
 export type Signal = (typeof signals)[number];
 
 interface SignalFacts {
@@ -9,7 +14,7 @@ interface SignalFacts {
   /** The default path of OTLP/HTTP. */
   readonly httpPath: string;
   /** What is counted: the name in metrics and messages. */
-  readonly items: "spans" | "metric_points" | "log_records";
+  readonly items: "spans" | "metric_points" | "log_records" | "profiles";
 }
 
 export const signalFacts: Readonly<Record<Signal, SignalFacts>> = {
@@ -27,5 +32,10 @@ export const signalFacts: Readonly<Record<Signal, SignalFacts>> = {
     grpcPath: "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
     httpPath: "/v1/logs",
     items: "log_records",
+  },
+  profiles: {
+    grpcPath: "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export",
+    httpPath: "/v1development/profiles",
+    items: "profiles",
   },
 };

@@ -345,24 +345,28 @@ export class Splitter implements EnvelopePath {
 
   #copyParts(payload: Buffer, memory: PartsMemory | undefined): SplitPart[] {
     const sizes = this.#sizes[level.REQUEST]!;
-    const ownHeaders = this.#headersOf[level.REQUEST]!;
-    let totalBytes = 0;
+    const ownBytes = this.#ownHeaderBytes();
+    // The fields of the request itself that are no resources are nobody's in particular, so the first part's;
+    // but each part needs a dictionary, to which everything in it refers.
+    const ownCopies = this.#shape.hasDictionary ? sizes.size : 1;
+    let totalBytes = ownBytes * ownCopies;
     for (let index = 0; index < sizes.size; index += 1) totalBytes += sizes.of(sizes.owner(index));
-    for (let at = 0; at < ownHeaders.length; at += 2) {
-      totalBytes += ownHeaders.values[at + 1]! - ownHeaders.values[at]!;
-    }
     if (totalBytes > Math.max(growthBytesMin, payload.length * growthFactorMax)) {
+      // A dictionary is often most of its request; rather whole at one of its owners than refused.
+      if (this.#shape.hasDictionary) return [{ owner: sizes.owner(0), payload, itemCount: this.#itemCount }];
       throw new SplitTooLargeError(
         `its resources and scopes, copied to each of ${sizes.size} backends, would make ${totalBytes} bytes of ${payload.length}`,
       );
     }
     const target = memory?.allocateParts(totalBytes) ?? Buffer.allocUnsafeSlow(totalBytes);
     this.#copyInto(target);
-    const cursors = this.#cursors(sizes);
-    const firstOwner = sizes.owner(0);
-    // The fields of the request itself that are no resources: nobody's in particular, so the first part's.
-    for (let at = 0; at < ownHeaders.length; at += 2) {
-      cursors[firstOwner] = this.#copy(target, cursors[firstOwner]!, ownHeaders, at);
+    const cursors = this.#cursors(sizes, ownBytes, ownCopies);
+    const ownHeaders = this.#headersOf[level.REQUEST]!;
+    for (let copy = 0; copy < ownCopies; copy += 1) {
+      const owner = sizes.owner(copy);
+      for (let at = 0; at < ownHeaders.length; at += 2) {
+        cursors[owner] = this.#copy(target, cursors[owner]!, ownHeaders, at);
+      }
     }
     this.#copyNodes(target, cursors);
     const parts: SplitPart[] = [];
@@ -376,21 +380,23 @@ export class Splitter implements EnvelopePath {
     return parts;
   }
 
-  /** Where each owner's part begins in the shared buffer; the first part begins with the request's own fields. */
-  #cursors(sizes: OwnerSums): Float64Array {
+  #ownHeaderBytes(): number {
+    const { values, length } = this.#headersOf[level.REQUEST]!;
+    let sizeBytes = 0;
+    for (let at = 0; at < length; at += 2) sizeBytes += values[at + 1]! - values[at]!;
+    return sizeBytes;
+  }
+
+  /** Where each owner's part begins in the shared buffer, of which the first `ownCopies` begin with the request's own fields. */
+  #cursors(sizes: OwnerSums, ownBytes: number, ownCopies: number): Float64Array {
     if (this.#cursorTable.length < this.#owners.ownerCount) {
       this.#cursorTable = new Float64Array(this.#owners.ownerCount);
     }
-    const ownHeaders = this.#headersOf[level.REQUEST]!;
     let position = 0;
     for (let index = 0; index < sizes.size; index += 1) {
       const owner = sizes.owner(index);
       this.#cursorTable[owner] = position;
-      position += sizes.of(owner);
-      if (index > 0) continue;
-      for (let at = 0; at < ownHeaders.length; at += 2) {
-        position += ownHeaders.values[at + 1]! - ownHeaders.values[at]!;
-      }
+      position += sizes.of(owner) + (index < ownCopies ? ownBytes : 0);
     }
     return this.#cursorTable;
   }

@@ -81,6 +81,7 @@ export class Dispatcher implements TelemetrySink {
       traces: metrics.counter(definitions.traces, receiver.name, receiver.transport),
       metrics: metrics.counter(definitions.metrics, receiver.name, receiver.transport),
       logs: metrics.counter(definitions.logs, receiver.name, receiver.transport),
+      profiles: metrics.counter(definitions.profiles, receiver.name, receiver.transport),
     });
     this.#accepted = counters(dispatcherMetrics.accepted);
     this.#refused = counters(dispatcherMetrics.refused);

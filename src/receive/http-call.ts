@@ -55,7 +55,8 @@ export interface HttpCallContext {
   /** For the request to arrive, and then for the client to take its answer. */
   readonly readTimeoutMs: number;
   readonly signalOfPath: SignalOfPath;
-  readonly transcoders: Readonly<Record<Signal, JsonTranscoder>>;
+  /** Signals without one are taken in protobuf alone. */
+  readonly transcoders: Readonly<Partial<Record<Signal, JsonTranscoder>>>;
   /** Absent: no page may send. */
   readonly cors: CorsPolicy | undefined;
   /** Lower-case and sorted. */
@@ -208,6 +209,10 @@ export class HttpCall implements HttpExchangeListener {
       this.refuse(head);
       return;
     }
+    if (head.format === "json" && this.#context.transcoders[this.#signal!] === undefined) {
+      this.refuse(refusals.noJson);
+      return;
+    }
     const { contentLengthBytes } = head;
     if (!this.#reservation.tryGrow(callOverheadBytes + (contentLengthBytes ?? 0))) {
       this.refuse(refusals.overBudget);
@@ -249,7 +254,7 @@ export class HttpCall implements HttpExchangeListener {
   }
 
   #transcode(json: Buffer): Buffer | HttpRefusal {
-    const payload = this.#context.transcoders[this.#signal!].transcode(json, {
+    const payload = this.#context.transcoders[this.#signal!]!.transcode(json, {
       tryGrow: (sizeBytes) => this.#reservation.tryGrow(sizeBytes),
       allocate: (sizeBytes) => this.#memory.allocatePayload(sizeBytes),
     });

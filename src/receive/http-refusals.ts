@@ -54,7 +54,7 @@ const httpStatuses: Readonly<Record<GrpcCode, number>> = {
 
 /** The HTTP status of a failed export. */
 export function httpStatusOf({ code, retryDelayMs }: RpcStatus): number {
-  // Without RetryInfo it is the request that is too large, not the load (specification.md, "Limits of requests").
+  // Without RetryInfo it is the request that is too large, not the load (specification.md, "OTLP/HTTP Request").
   if (code === grpcCode.RESOURCE_EXHAUSTED && retryDelayMs === undefined) return 413;
   return httpStatuses[code];
 }
@@ -73,11 +73,17 @@ function refusal(
 }
 
 export const refusals = {
+  noJson: refusal(
+    "unknown_content_type",
+    415,
+    grpcCode.INVALID_ARGUMENT,
+    "profiles are taken in protobuf alone: send application/x-protobuf",
+  ),
   unknownPath: refusal(
     "unknown_path",
     404,
     grpcCode.NOT_FOUND,
-    "nothing is received here; OTLP/HTTP has /v1/traces, /v1/metrics and /v1/logs unless configured otherwise",
+    "nothing is received here; OTLP/HTTP has /v1/traces, /v1/metrics, /v1/logs and /v1development/profiles unless configured otherwise",
   ),
   wrongMethod: refusal("wrong_method", 405, grpcCode.UNIMPLEMENTED, "telemetry is sent by POST"),
   unauthenticated: refusal(

@@ -5,7 +5,7 @@
  */
 import fc from "fast-check";
 import protobuf from "protobufjs";
-import type { Signal } from "../../src/otlp/signal.ts";
+import type { StableSignal as Signal } from "../../src/otlp/signal.ts";
 import { otlpRoot } from "../../src/tools/otlp-proto.ts";
 
 const requestTypes: Readonly<Record<Signal, string>> = {

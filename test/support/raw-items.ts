@@ -3,7 +3,7 @@
  * each item with the header bytes of every envelope around it, each envelope without items likewise.
  */
 import protobuf from "protobufjs";
-import type { Signal } from "../../src/otlp/signal.ts";
+import type { StableSignal as Signal } from "../../src/otlp/signal.ts";
 
 const childrenOf: Readonly<Record<Signal, readonly (readonly number[])[]>> = {
   traces: [[1], [2], [2]],

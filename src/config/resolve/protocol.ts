@@ -85,7 +85,12 @@ function resolvePaths(
   const prefix = (section.endpoint ?? "").replace(/\/$/, "");
   const pathOf = (signal: Signal): string =>
     section[`${signal}_endpoint`] ?? prefix + signalFacts[signal].httpPath;
-  return { traces: pathOf("traces"), metrics: pathOf("metrics"), logs: pathOf("logs") };
+  return {
+    traces: pathOf("traces"),
+    metrics: pathOf("metrics"),
+    logs: pathOf("logs"),
+    profiles: pathOf("profiles"),
+  };
 }
 
 /** Undefined for plain text, which an authority overrules, as in the Collector. */

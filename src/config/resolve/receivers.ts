@@ -1,5 +1,6 @@
 /** `receivers`, as the servers to start. */
 import type { ServerTlsSettings } from "../../base/tls.ts";
+import { signalFacts } from "../../otlp/signal.ts";
 import type { Path } from "../fault.ts";
 import type { ConfigurationReader } from "../reader.ts";
 import type { GrpcSection, HttpSection, OtlpReceiverSection, ServerTlsSection } from "../schema/receivers.ts";
@@ -79,6 +80,8 @@ function resolveHttp(
     traces: section.traces_url_path,
     metrics: section.metrics_url_path,
     logs: section.logs_url_path,
+    // The Collector has no key for it either.
+    profiles: signalFacts.profiles.httpPath,
   };
   for (const signal of ["metrics", "logs"] as const) {
     const isTaken = paths[signal] === paths.traces || (signal === "logs" && paths.logs === paths.metrics);

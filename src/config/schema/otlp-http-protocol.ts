@@ -36,10 +36,10 @@ const shape = {
     mayHaveQuery: true,
     about: `The whole path for logs. ${onlyPath}`,
   }),
-  profiles_endpoint: text({
+  profiles_endpoint: urlPath({
     optional: true,
-    ignored: "no pipeline carries profiles",
-    about: "Accepted, not used.",
+    mayHaveQuery: true,
+    about: `The whole path for profiles. ${onlyPath}`,
   }),
   encoding: choice(["proto"], { default: "proto", about: "Requests are protobuf." }),
   idle_conn_timeout: duration({

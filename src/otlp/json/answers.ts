@@ -7,6 +7,7 @@ const rejectedField: Readonly<Record<Signal, string>> = {
   traces: "rejectedSpans",
   metrics: "rejectedDataPoints",
   logs: "rejectedLogRecords",
+  profiles: "rejectedProfiles",
 };
 const typePrefix = "type.googleapis.com/google.rpc.";
 const fieldViolationsMax = 64;

@@ -7,7 +7,7 @@
 import { fileURLToPath } from "node:url";
 import protobuf from "protobufjs";
 import { wireType } from "../../wire/reader.ts";
-import type { Signal } from "../signal.ts";
+import type { StableSignal } from "../signal.ts";
 
 /** How a value is read from JSON and written in protobuf. */
 export const valueKind = {
@@ -92,7 +92,7 @@ export class JsonMessage {
   }
 }
 
-const requestTypes: Readonly<Record<Signal, string>> = {
+const requestTypes: Readonly<Record<StableSignal, string>> = {
   traces: "opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest",
   metrics: "opentelemetry.proto.collector.metrics.v1.ExportMetricsServiceRequest",
   logs: "opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest",
@@ -111,7 +111,7 @@ let loadedRoot: protobuf.Root | undefined;
 const compiledMessages = new Map<string, JsonMessage>();
 
 /** The Export request of a signal. The .proto files are read when it is first asked for. */
-export function requestMessage(signal: Signal): JsonMessage {
+export function requestMessage(signal: StableSignal): JsonMessage {
   loadedRoot ??= loadRoot();
   return compileMessage(loadedRoot.lookupType(requestTypes[signal]));
 }

@@ -8,7 +8,7 @@
  * or beside another of its oneof, is refused: there is no telling which one was meant.
  */
 import { isUtf8 } from "node:buffer";
-import type { Signal } from "../signal.ts";
+import type { StableSignal } from "../signal.ts";
 import { ascii } from "./characters.ts";
 import { JsonFault } from "./json-fault.ts";
 import { isNumber, NumberReader } from "./numbers.ts";
@@ -34,7 +34,7 @@ export class JsonTranscoder {
   readonly #path: { field: JsonField; index: number }[] = [];
   #depth = 0;
 
-  constructor(signal: Signal) {
+  constructor(signal: StableSignal) {
     this.#request = requestMessage(signal);
   }
 

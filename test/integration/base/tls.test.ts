@@ -60,7 +60,10 @@ async function listen(settings: ServerTlsSettings): Promise<{ port: number; serv
   });
   server.on("tlsClientError", () => undefined);
   tls.onReload((options) => server.setSecureContext(options));
-  closers.push(() => server.close(), () => tls.close());
+  closers.push(
+    () => server.close(),
+    () => tls.close(),
+  );
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return { port: (server.address() as AddressInfo).port, server };
 }
@@ -121,7 +124,10 @@ describe("a server", () => {
       response.end("hello");
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    closers.push(() => server.close(), () => tls.close());
+    closers.push(
+      () => server.close(),
+      () => tls.close(),
+    );
     const session = http2Connect(
       `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
       clientOptions({ caFile: authorityOne }),

@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { MetricRegistry } from "../../../src/base/metrics.ts";
 import { loadServerTls } from "../../../src/base/tls.ts";
-import { signals } from "../../../src/otlp/signal.ts";
+import { signalFacts, signals } from "../../../src/otlp/signal.ts";
 import { grpcCode } from "../../../src/otlp/status.ts";
 import { certificates } from "../../support/certificates/paths.ts";
 import {
@@ -31,8 +31,8 @@ describe("protobuf", () => {
   it.each(signals)("of %s reaches the sink as it came, over HTTP/1.1 and HTTP/2", async (signal) => {
     const harness = await startHttpReceiver();
     const answers = [
-      await request(harness, { path: `/v1/${signal}`, body: payload }),
-      await request2(http2Session(harness), { path: `/v1/${signal}`, body: payload }),
+      await request(harness, { path: signalFacts[signal].httpPath, body: payload }),
+      await request2(http2Session(harness), { path: signalFacts[signal].httpPath, body: payload }),
     ];
     for (const answer of answers) {
       expect(answer).toMatchObject({
@@ -235,7 +235,12 @@ describe("headers", () => {
 
 describe("paths", () => {
   it("are those that are configured, with a query or without", async () => {
-    const paths = { traces: "/otlp/traces", metrics: "/otlp/metrics", logs: "/otlp/logs" };
+    const paths = {
+      traces: "/otlp/traces",
+      metrics: "/otlp/metrics",
+      logs: "/otlp/logs",
+      profiles: "/otlp/profiles",
+    };
     const harness = await startHttpReceiver({ paths });
     expect((await request(harness, { path: "/otlp/metrics?a=/v1/traces" })).status).toBe(200);
     expect((await request(harness, { path: `http://127.0.0.1:${harness.port}/otlp/logs` })).status).toBe(200);

@@ -38,7 +38,12 @@ export async function startHttpReceiver(
       host: "127.0.0.1",
       port: 0,
       maxRequestBodySizeBytes: 4 * megabyte,
-      paths: { traces: "/v1/traces", metrics: "/v1/metrics", logs: "/v1/logs" },
+      paths: {
+        traces: "/v1/traces",
+        metrics: "/v1/metrics",
+        logs: "/v1/logs",
+        profiles: "/v1development/profiles",
+      },
       readHeaderTimeoutMs: 10_000,
       readTimeoutMs: 20_000,
       idleTimeoutMs: 60_000,

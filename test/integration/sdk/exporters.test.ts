@@ -33,7 +33,7 @@ import {
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { Signal } from "../../../src/otlp/signal.ts";
+import type { StableSignal as Signal } from "../../../src/otlp/signal.ts";
 import { type StartedGateway, startGateway, startSink } from "../../support/gateway.ts";
 import { requestType } from "../../support/random-otlp.ts";
 import { startCollector } from "../export/backends.ts";

@@ -1,7 +1,7 @@
 import { fc, test } from "@fast-check/vitest";
 import { describe, expect } from "vitest";
 import { JsonTranscoder } from "../../../src/otlp/json/transcoder.ts";
-import { signals } from "../../../src/otlp/signal.ts";
+import { stableSignals as signals } from "../../../src/otlp/signal.ts";
 import { withValidIds, writeOtlpJson } from "../../support/otlp-json.ts";
 import { exportRequest, requestType } from "../../support/random-otlp.ts";
 

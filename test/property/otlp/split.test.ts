@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createKeying } from "../../../src/otlp/keying.ts";
 import { type RoutingKey, routingKeys } from "../../../src/otlp/routing-key.ts";
-import { type Signal, signals } from "../../../src/otlp/signal.ts";
+import { type StableSignal as Signal, stableSignals as signals } from "../../../src/otlp/signal.ts";
 import { type KeyOwners, Splitter } from "../../../src/otlp/split.ts";
 import { buildRing } from "../../../src/ring/ring.ts";
 import { exportRequest, requestType } from "../../support/random-otlp.ts";

@@ -214,7 +214,12 @@ describe("receivers otlp", () => {
       host: "",
       port: 4318,
       maxRequestBodySizeBytes: 1_048_576,
-      paths: { traces: "/traces", metrics: "/v1/metrics", logs: "/logs" },
+      paths: {
+        traces: "/traces",
+        metrics: "/v1/metrics",
+        logs: "/logs",
+        profiles: "/v1development/profiles",
+      },
       cors: {
         allowedOrigins: ["http://test.com", "https://*.example.com"],
         allowedHeaders: ["Example-Header"],
@@ -251,6 +256,7 @@ describe("exporters load_balancing", () => {
       traces: "traceID",
       metrics: "service",
       logs: "service",
+      profiles: "service",
     });
   });
 

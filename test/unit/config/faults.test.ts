@@ -197,8 +197,8 @@ describe("a key that is wrong", () => {
     ],
     [
       "a signal that there is not",
-      minimal().replace("    traces:", "    ‸profiles: {}\n    traces:"),
-      'service.pipelines.profiles: expected a pipeline of traces, metrics, logs, such as traces or traces/name, got "profiles"',
+      minimal().replace("    traces:", "    ‸events: {}\n    traces:"),
+      'service.pipelines.events: expected a pipeline of traces, metrics, logs, profiles, such as traces or traces/name, got "events"',
     ],
   ])("%s", (_name, marked, expected) => {
     const { text, place } = placeOfCaret(marked);

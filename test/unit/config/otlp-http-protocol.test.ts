@@ -11,7 +11,12 @@ function protocolOf(text: string) {
   return load(text).settings.exporters[0]!.protocol;
 }
 
-const paths = { traces: "/v1/traces", metrics: "/v1/metrics", logs: "/v1/logs" };
+const paths = {
+  traces: "/v1/traces",
+  metrics: "/v1/metrics",
+  logs: "/v1/logs",
+  profiles: "/v1development/profiles",
+};
 
 describe("protocol.otlp_http", () => {
   it("has the Collector's defaults", () => {
@@ -59,7 +64,12 @@ describe("protocol.otlp_http", () => {
       compression: "zstd",
       headers: { "x-api-key": "hunter2" },
       auth: { kind: "bearer", scheme: "Bearer", header: "Authorization", token: "hunter3" },
-      paths: { traces: "/otlp/v1/traces", metrics: "/api/v1/otlp/v1/metrics", logs: "/loki?tenant=a" },
+      paths: {
+        traces: "/otlp/v1/traces",
+        metrics: "/api/v1/otlp/v1/metrics",
+        logs: "/loki?tenant=a",
+        profiles: "/otlp/v1development/profiles",
+      },
       idleTimeoutMs: 90_000,
     });
     const keys = warnings.map((warning) => /protocol\.otlp_http\.(\w+): has no effect/.exec(warning)?.[1]);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { cutInHalf } from "../../../src/otlp/cut.ts";
-import { signals } from "../../../src/otlp/signal.ts";
+import { stableSignals as signals } from "../../../src/otlp/signal.ts";
 import { WireError } from "../../../src/wire/wire-error.ts";
 import { lengthDelimitedField as field } from "../../../src/wire/writer.ts";
 import { exportRequest } from "../../support/random-otlp.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeExportResponse, encodeExportResponse } from "../../../src/otlp/export-response.ts";
-import { signals } from "../../../src/otlp/signal.ts";
+import { stableSignals as signals } from "../../../src/otlp/signal.ts";
 import * as independent from "../../../src/tools/otlp-proto.ts";
 import { WireError } from "../../../src/wire/wire-error.ts";
 

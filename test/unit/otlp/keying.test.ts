@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createKeying } from "../../../src/otlp/keying.ts";
 import type { RoutingKey } from "../../../src/otlp/routing-key.ts";
-import type { Signal } from "../../../src/otlp/signal.ts";
+import type { StableSignal as Signal } from "../../../src/otlp/signal.ts";
 import { type SplitResult, Splitter } from "../../../src/otlp/split.ts";
 import { WireReader } from "../../../src/wire/reader.ts";
 import { lengthDelimitedField } from "../../../src/wire/writer.ts";

@@ -66,7 +66,7 @@ class Harness {
   send(payload: Buffer, rest: Partial<ExportRequest> = {}) {
     const dispatcher = new Dispatcher(
       { name: "otlp", transport: "grpc" },
-      { traces: this.routes, metrics: [], logs: [] },
+      { traces: this.routes, metrics: [], logs: [], profiles: [] },
       this.metrics,
     );
     const whole = { signal: "traces", forwardedHeaders: noForwardedHeaders, deadlineMs: Infinity } as const;
