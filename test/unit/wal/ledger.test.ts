@@ -89,3 +89,28 @@ test("what the ledger knows of files that are gone is forgotten", async () => {
   for await (const [key] of (await disk.openLedgerStore(ledgerDirectory)).entries()) entries.push(key);
   expect(entries).toEqual([]);
 });
+
+test("the marks of a file are forgotten when it cannot come back, and not before", async () => {
+  const disk = newDisk();
+  const events: string[] = [];
+  const openLedgerStore: OpenLedgerStore = async (directory) => {
+    const store = await disk.openLedgerStore(directory);
+    return {
+      entries: () => store.entries(),
+      write: async (changes, sync) => {
+        if (changes.some(({ type }) => type === "del")) events.push("forget");
+        await store.write(changes, sync);
+      },
+      close: () => store.close(),
+    };
+  };
+  const log = await WriteAheadLog.open(
+    { directory: "/wal", worker: "0", maxBytes: 1e9, freeBytesMin: 0 },
+    { disk, openLedgerStore, metrics: new MetricRegistry(), logger: silentLogger },
+  );
+  const handles = await log.append(chain, [makeRecord("x")]);
+  disk.onOperation = (operation) => events.push(operation);
+  log.markDone(handles);
+  await log.close();
+  expect(events).toEqual(["unlink", "syncDirectory", "forget"]);
+});
