@@ -26,6 +26,8 @@ export interface ChainWriterEvents {
   readonly onSegment: (segment: Segment) => void;
   /** Records can be read. */
   readonly onDurable: () => void;
+  /** Nothing more waits to be written to the segment for now; it may be sealed. */
+  readonly onIdle: (segment: Segment) => void;
   /** The segment will not grow any more. */
   readonly onSealed: (segment: Segment) => void;
 }
@@ -108,6 +110,7 @@ export class ChainWriter {
     while (this.#pending.length > 0) await this.#writeBatch(this.#takeBatch());
     this.#running = undefined;
     if (this.#isSealDue) this.#sealActive();
+    else if (this.#active !== undefined) this.#events.onIdle(this.#active.segment);
   }
 
   #takeBatch(): PendingAppend[] {

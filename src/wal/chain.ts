@@ -18,6 +18,8 @@ export class Chain {
     this.writer = new ChainWriter({ chain: name, segmentBytesMax }, files, {
       onSegment: (segment) => this.#segments.push(segment),
       onDurable: () => this.reader.wake(),
+      // What was done while it was being written to.
+      onIdle: (segment) => this.retireIfDone(segment),
       onSealed: (segment) => this.retireIfDone(segment),
     });
     this.reader = new ChainReader(this, files);

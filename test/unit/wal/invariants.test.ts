@@ -304,6 +304,17 @@ test("W11 100 times full and free again loses nothing", async () => {
   expect(refused).toBe(100);
 });
 
+test("W11 what is done while its file is being written to is deleted when that ends", async () => {
+  const disk = newDisk();
+  const log = await openLog(disk);
+  const first = await log.append(chain, [makeRecord("x")]);
+  const second = log.append(chain, [makeRecord("y")]);
+  log.markDone(first);
+  log.markDone(await second);
+  await expect.poll(() => segmentPaths(disk)).toEqual([]);
+  expect(log.chains()).toEqual([]);
+});
+
 test("W12 max_size holds for everything, and room comes back", async () => {
   const disk = newDisk();
   const log = await openLog(disk, { maxBytes: 4 * 1024 * 1024 + 1000 });
