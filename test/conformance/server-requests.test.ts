@@ -3,6 +3,7 @@
 import { Agent, request as httpRequest } from "node:http";
 import { connect } from "node:http2";
 import { gzipSync } from "node:zlib";
+import protobuf from "protobufjs";
 import { expect } from "vitest";
 import { loadSettings } from "../../src/config/load.ts";
 import { signalFacts, signals } from "../../src/tools/otlp-proto.ts";
@@ -252,14 +253,53 @@ service: { pipelines: { traces: { receivers: [otlp], exporters: [load_balancing]
   expect(listener).toBe(byProtocol(transport, { grpc: 4317, http: 4318 }));
 });
 
-conforms("S15 · profiles are refused as something that is not received", async (transport) => {
+const profiles = {
+  path: "/v1development/profiles",
+  grpcPath: "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export",
+};
+
+/** ExportProfilesServiceRequest: a dictionary of one string, then a profile with nothing but an original payload. */
+function profilesRequest(): Buffer {
+  const writer = protobuf.Writer.create();
+  writer
+    .uint32((2 << 3) | 2)
+    .fork()
+    .uint32((5 << 3) | 2)
+    .string("samples")
+    .ldelim();
+  writer
+    .uint32((1 << 3) | 2)
+    .fork()
+    .uint32((2 << 3) | 2)
+    .fork()
+    .uint32((2 << 3) | 2)
+    .fork();
+  writer
+    .uint32((9 << 3) | 2)
+    .string("payload")
+    .ldelim()
+    .ldelim()
+    .ldelim();
+  return Buffer.from(writer.finish());
+}
+
+conforms(
+  "S15 · profiles are posted to /v1development/profiles, and exported to their service in development",
+  async (transport) => {
+    const server = await startServer();
+    const body = profilesRequest();
+    expect(successOf(await server.send(transport, { ...profiles, body }))).toEqual({});
+    expect(server.backends[0]!.requests).toEqual([body]);
+  },
+);
+
+conforms("S15 · profiles in JSON are refused", async (transport) => {
   const server = await startServer();
-  const answer = await server.send(transport, {
-    path: "/v1development/profiles",
-    grpcPath: "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export",
-    body: Buffer.from(byProtocol(transport, { grpc: "", http: formatOf(transport) === "json" ? "{}" : "" })),
+  const answer = await server.send(transport, { ...profiles, body: Buffer.from('{"resourceProfiles":[]}') });
+  expect(failureOf(answer)).toMatchObject({
+    status: 415,
+    message: expect.stringContaining("application/x-protobuf"),
   });
-  expect(failureOf(answer).status).toBe(byProtocol(transport, { grpc: 12, http: 404 }));
 });
 
 conforms(

@@ -1,6 +1,6 @@
 /** What OTLP asks of a server. */
 import type { Requirement } from "./requirement.ts";
-import { overBoth, overEverything, overGrpc, overHttp, overHttpProtobuf } from "./requirement.ts";
+import { overBoth, overEverything, overGrpc, overHttp, overHttpProtobuf, overJson } from "./requirement.ts";
 
 const request = { grpc: "OTLP/gRPC Request", http: "OTLP/HTTP Request" } as const;
 const response = { grpc: "OTLP/gRPC Response", http: "OTLP/HTTP Response" } as const;
@@ -198,12 +198,17 @@ export const serverRequirements = {
     strength: "stated",
     transports: overBoth,
   },
-  "S15 · profiles are refused as something that is not received": {
+  "S15 · profiles are posted to /v1development/profiles, and exported to their service in development": {
     clause: { grpc: "OTLP/gRPC Service and Protobuf Definitions", http: "OTLP/HTTP Request" },
     strength: "stated",
-    transports: overEverything,
+    transports: ["grpc", "http/protobuf", "http/protobuf over h2c"],
+  },
+  "S15 · profiles in JSON are refused": {
+    clause: "OTLP/HTTP Request",
+    strength: "stated",
+    transports: overJson,
     deviation:
-      "The signal is in development. Until pipelines carry it, its service is UNIMPLEMENTED and /v1development/profiles is 404.",
+      "The body is said to be in either format. The signal's messages are in development and may change, so they pass as protobuf alone; JSON is 415.",
   },
   "S16 · a response is compressed with gzip only where Accept-Encoding has it": {
     clause: "OTLP/HTTP Response",

@@ -23,7 +23,7 @@ export interface Server {
   readonly endpoints: Endpoints;
   readonly backends: readonly Collector[];
   readonly send: (transport: Transport, request?: HttpRequest) => Promise<Answer>;
-  /** What backends have received of a signal, decoded. */
+  /** What backends have received of a signal, decoded; profiles are in `backends` alone. */
   readonly received: (signal?: Signal) => Message[];
 }
 
@@ -68,6 +68,7 @@ service:
     traces: { receivers: [otlp], exporters: [load_balancing] }
     metrics: { receivers: [otlp], exporters: [load_balancing] }
     logs: { receivers: [otlp], exporters: [load_balancing] }
+    profiles: { receivers: [otlp], exporters: [load_balancing] }
 ${rest}
 `);
   const served = { grpc: endpoints["otlp/grpc"]!, http: endpoints["otlp/http"]! };
@@ -86,8 +87,8 @@ async function startRecording(
 ): Promise<Collector> {
   const collector = await startCollector({
     answer: (request, metadata, path) => {
-      const signal = signalOf(path);
-      received[signal].push(fromProtobuf(signal, request));
+      const signal = signals.find((each) => signalFacts[each].grpcPath === path);
+      if (signal !== undefined) received[signal].push(fromProtobuf(signal, request));
       return answer(request, metadata, path);
     },
   });
@@ -97,5 +98,7 @@ async function startRecording(
 
 /** Which signal a gRPC method takes. */
 export function signalOf(path: string): Signal {
-  return signals.find((signal) => signalFacts[signal].grpcPath === path)!;
+  const found = signals.find((signal) => signalFacts[signal].grpcPath === path);
+  if (found === undefined) throw new Error(`no signal of which there are messages has ${path}`);
+  return found;
 }
