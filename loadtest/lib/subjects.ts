@@ -23,50 +23,36 @@ const limit = { grpc: ", max_recv_msg_size_mib: 64", http: "" };
 
 const hostnames = (ports: readonly number[]): string => ports.map((port) => `"127.0.0.1:${port}"`).join(", ");
 
+/** What both understand: the Collector's file is ours. */
+function configuration(plan: SubjectPlan, telemetry: string, delivery = ""): string {
+  const { receiver, port, ports, compression } = plan;
+  return `
+receivers: { otlp: { protocols: { ${receiver}: { endpoint: "127.0.0.1:${port}"${limit[receiver]} } } } }
+exporters:
+  load_balancing:
+    resolver: { static: { hostnames: [${hostnames(ports)}] } }
+    protocol: { otlp: { compression: "${compression}", tls: { insecure: true }${delivery} } }
+service:
+  telemetry: { metrics: { level: none }, logs: { level: ${telemetry} } }
+  pipelines: { traces: { receivers: [otlp], exporters: [load_balancing] } }
+`;
+}
+
+const collector = `${root}.tools/otelcol-0.158.0`;
+
 export const subjects = {
   "otlp-ring": {
     program: `${root}bin/otlp-ring`,
     args: ["run"],
-    configuration: ({ receiver, port, ports, compression }) => `
-receivers: { otlp: { protocols: { ${receiver}: { endpoint: "127.0.0.1:${port}" } } } }
-exporters:
-  load_balancing:
-    resolver: { static: { hostnames: [${hostnames(ports)}] } }
-    protocol: { otlp: { compression: "${compression}", tls: { insecure: true } } }
-service:
-  telemetry: { metrics: { level: none }, logs: { level: warn } }
-  pipelines: { traces: { receivers: [otlp], exporters: [load_balancing] } }
-`,
+    configuration: (plan) => configuration(plan, "warn"),
   },
   /** The Collector as it comes, with the exporter that this project stands in the place of. */
-  otelcol: {
-    program: `${root}.tools/otelcol-0.158.0`,
-    args: [],
-    configuration: ({ receiver, port, ports, compression }) => `
-receivers: { otlp: { protocols: { ${receiver}: { endpoint: "127.0.0.1:${port}"${limit[receiver]} } } } }
-exporters:
-  load_balancing:
-    resolver: { static: { hostnames: [${hostnames(ports)}] } }
-    protocol: { otlp: { compression: "${compression}", tls: { insecure: true } } }
-service:
-  telemetry: { metrics: { level: none }, logs: { level: error } }
-  pipelines: { traces: { receivers: [otlp], exporters: [load_balancing] } }
-`,
-  },
+  otelcol: { program: collector, args: [], configuration: (plan) => configuration(plan, "error") },
   /** The same without the queue before each backend, so that an answer means delivery, as ours does. */
   "otelcol without queue": {
-    program: `${root}.tools/otelcol-0.158.0`,
+    program: collector,
     args: [],
-    configuration: ({ receiver, port, ports, compression }) => `
-receivers: { otlp: { protocols: { ${receiver}: { endpoint: "127.0.0.1:${port}"${limit[receiver]} } } } }
-exporters:
-  load_balancing:
-    resolver: { static: { hostnames: [${hostnames(ports)}] } }
-    protocol: { otlp: { compression: "${compression}", tls: { insecure: true }, sending_queue: { enabled: false } } }
-service:
-  telemetry: { metrics: { level: none }, logs: { level: error } }
-  pipelines: { traces: { receivers: [otlp], exporters: [load_balancing] } }
-`,
+    configuration: (plan) => configuration(plan, "error", ", sending_queue: { enabled: false }"),
   },
 } as const satisfies Record<string, Subject>;
 
