@@ -116,7 +116,7 @@ const http = section(
     tls: serverTls,
     auth: authentication,
   },
-  { optional: true, about: "OTLP over HTTP. Checked, but not served in this version." },
+  { optional: true, about: "OTLP over HTTP: protobuf and JSON, HTTP/1.1 and HTTP/2, on one port." },
 );
 
 export const otlpReceiver = section(
