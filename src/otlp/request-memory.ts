@@ -11,6 +11,7 @@ const roomBytesMin = 4 * 1024;
 
 /** Who is asked before memory is taken; what is taken is given back by whoever asked for it. */
 export interface MemoryAccount {
+  /** Takes so many bytes more, or answers false. */
   tryGrow(sizeBytes: number): boolean;
 }
 

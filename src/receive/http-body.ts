@@ -1,4 +1,5 @@
 /** The body of an HTTP request, put together from the chunks that it arrives in. */
+import type { MemoryAccount } from "../otlp/request-memory.ts";
 
 /** Up to here the memory for a body is allocated when its length is known; beyond it, as its bytes arrive. */
 const allocatedAtOnceBytesMax = 1024 * 1024;
@@ -10,9 +11,7 @@ const pinnedExcessBytesMin = 1024;
 export type BodyFault = "too_large" | "over_budget";
 
 /** Where the memory of a body comes from. */
-export interface BodyMemory {
-  /** Takes so many bytes more of the budget, or answers false. */
-  tryGrow(sizeBytes: number): boolean;
+export interface BodyMemory extends MemoryAccount {
   /** Memory of this size, which has been taken before. */
   allocate(sizeBytes: number): Buffer;
 }

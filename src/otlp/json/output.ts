@@ -4,16 +4,15 @@
  * moved in the few cases in which it takes more or fewer.
  */
 import { varintSize, writeVarint } from "../../wire/writer.ts";
+import type { MemoryAccount } from "../request-memory.ts";
 
 /** Memory is kept from one request to the next up to this size. */
 const keptBytesMax = 4 * 1024 * 1024;
 /** The most that one value takes which is shorter in JSON: a tag of five bytes, ten of varint. */
 const slackBytes = 32;
 
-/** Whoever accounts for memory. */
-export interface MemoryAccount {
-  /** Takes so many bytes more, or answers false. */
-  tryGrow(sizeBytes: number): boolean;
+/** Where the memory of the protobuf comes from. */
+export interface OutputMemory extends MemoryAccount {
   /** Memory for the result, which has been taken already; uninitialised memory of its own where this is absent. */
   allocate?(sizeBytes: number): Buffer;
 }
@@ -24,21 +23,21 @@ export class OverAccount extends Error {}
 export class ProtobufOutput {
   bytes: Buffer = Buffer.alloc(0);
   position = 0;
-  #account: MemoryAccount = { tryGrow: () => false };
+  #memory: OutputMemory = { tryGrow: () => false };
   readonly #double = new Float64Array(1);
   readonly #doubleBytes = new Uint8Array(this.#double.buffer);
 
   /** Begins anew, with room for as much as comes out of so many bytes of JSON as a rule. */
-  begin(inputBytes: number, account: MemoryAccount): void {
+  begin(inputBytes: number, memory: OutputMemory): void {
     this.position = 0;
-    this.#account = account;
+    this.#memory = memory;
     this.reserve(inputBytes);
   }
 
   /** What was written, in memory of its own. */
   finish(): Buffer {
-    if (!this.#account.tryGrow(this.position)) throw new OverAccount();
-    const written = this.#account.allocate?.(this.position) ?? Buffer.allocUnsafeSlow(this.position);
+    if (!this.#memory.tryGrow(this.position)) throw new OverAccount();
+    const written = this.#memory.allocate?.(this.position) ?? Buffer.allocUnsafeSlow(this.position);
     this.bytes.copy(written, 0, 0, this.position);
     return written;
   }
@@ -53,7 +52,7 @@ export class ProtobufOutput {
     const neededBytes = this.position + sizeBytes + slackBytes;
     if (neededBytes <= this.bytes.length) return;
     const roomBytes = Math.max(neededBytes, 2 * this.bytes.length);
-    if (!this.#account.tryGrow(roomBytes)) throw new OverAccount();
+    if (!this.#memory.tryGrow(roomBytes)) throw new OverAccount();
     const larger = Buffer.allocUnsafeSlow(roomBytes);
     this.bytes.copy(larger, 0, 0, this.position);
     this.bytes = larger;

@@ -12,12 +12,10 @@ import type { StableSignal } from "../signal.ts";
 import { ascii } from "./characters.ts";
 import { JsonFault } from "./json-fault.ts";
 import { isNumber, NumberReader } from "./numbers.ts";
-import { type MemoryAccount, OverAccount, ProtobufOutput } from "./output.ts";
+import { type OutputMemory, OverAccount, ProtobufOutput } from "./output.ts";
 import { JsonReader } from "./reader.ts";
 import { type JsonField, type JsonMessage, requestMessage } from "./schema.ts";
 import { readText } from "./text-values.ts";
-
-export type { MemoryAccount } from "./output.ts";
 
 /** Why there is no protobuf. */
 export type JsonProblem =
@@ -38,15 +36,15 @@ export class JsonTranscoder {
     this.#request = requestMessage(signal);
   }
 
-  /** The Export request that `json` holds, in memory that was taken from `account`. */
-  transcode(json: Buffer, account: MemoryAccount): Buffer | JsonProblem {
+  /** The Export request that `json` holds, in memory that was taken from `memory`. */
+  transcode(json: Buffer, memory: OutputMemory): Buffer | JsonProblem {
     if (!isUtf8(json)) return { kind: "malformed", field: "", description: "the body is not UTF-8" };
     const reader = this.#reader;
     const output = this.#output;
     this.#depth = 0;
     reader.reset(json);
     try {
-      output.begin(json.length, account);
+      output.begin(json.length, memory);
       this.#open(ascii.OPEN_BRACE, "an object");
       if (reader.open(ascii.OPEN_BRACE)) this.#readMembers(this.#request);
       if (reader.peek() !== -1) throw new JsonFault(reader.position, "something follows the JSON object");
