@@ -37,6 +37,7 @@ import {
   readMethod,
   unauthenticated,
 } from "./grpc-call-head.ts";
+import { streamWindowBytes } from "./http2-server-options.ts";
 import type { ReceiverMetrics } from "./receiver-metrics.ts";
 import { Reservation } from "./reservation.ts";
 
@@ -69,11 +70,6 @@ export interface CallConnection {
 
 /** What a stream costs besides its message: Node's objects, headers, window bookkeeping. */
 const callOverheadBytes = 8 * 1024;
-/**
- * How much of a body may arrive before its call reads it (SETTINGS_INITIAL_WINDOW_SIZE). One stream
- * carries this much a round trip: 500 MB/s at 2 ms.
- */
-export const streamWindowBytes = 1024 * 1024;
 /**
  * How long the rest of a request that was answered early is read and thrown away, before the client
  * is told to stop sending. Not at once: nghttp2 drops an answer that waits for the socket when its

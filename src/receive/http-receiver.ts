@@ -1,9 +1,8 @@
 /**
  * The OTLP/HTTP receiver: traces, metrics and logs in protobuf and JSON, over HTTP/1.1 and HTTP/2, on
  * one port. Node has a server for each version; neither of them listens here. A connection goes to one
- * of them by what TLS has agreed on (ALPN), or, in plain text, by its first bytes.
- *
- *     idle -> listening -> draining -> closed
+ * of them by what TLS has agreed on (ALPN), or, in plain text, by its first bytes. How it begins
+ * and ends: receiver-life.ts.
  */
 import {
   createServer as createHttp1Server,
@@ -17,24 +16,13 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
-import {
-  type AddressInfo,
-  createServer as createTcpServer,
-  type Socket,
-  type Server as TcpServer,
-} from "node:net";
+import { createServer as createTcpServer, type Socket, type Server as TcpServer } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { BufferPool } from "../base/buffer-pool.ts";
-import type { ByteBudget } from "../base/byte-budget.ts";
 import { monotonicMs } from "../base/clock.ts";
-import { errorMessage, OtlpRingError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
-import type { MetricRegistry } from "../base/metrics.ts";
-import type { ServerTls } from "../base/tls.ts";
-import type { TelemetrySink } from "../otlp/export-request.ts";
 import { JsonTranscoder } from "../otlp/json/transcoder.ts";
 import { type Signal, signals } from "../otlp/signal.ts";
-import type { Authenticator } from "./authentication.ts";
 import { HttpCall, type HttpCallContext } from "./http-call.ts";
 import { type CorsOptions, CorsPolicy } from "./http-cors.ts";
 import { HttpGreeting } from "./http-greeting.ts";
@@ -43,12 +31,17 @@ import { Http1Connection, type Http1ConnectionContext } from "./http1-connection
 import { Http1Exchange } from "./http1-exchange.ts";
 import { type ConnectionContext, Http2Connection } from "./http2-connection.ts";
 import { Http2Exchange } from "./http2-exchange.ts";
+import { http2ServerOptions } from "./http2-server-options.ts";
+import { ReceiverLife } from "./receiver-life.ts";
 import { ReceiverMetrics } from "./receiver-metrics.ts";
+import {
+  poolBytesDefault,
+  type ReceiverModules,
+  type ReceiverOptions,
+  tlsHandshakeTimeoutMs,
+} from "./receiver-options.ts";
 
-export interface HttpReceiverOptions {
-  readonly host: string;
-  /** 0: any free one. */
-  readonly port: number;
+export interface HttpReceiverOptions extends ReceiverOptions {
   /** The largest body, before and after decompression. */
   readonly maxRequestBodySizeBytes: number;
   readonly paths: Readonly<Record<Signal, string>>;
@@ -62,45 +55,11 @@ export interface HttpReceiverOptions {
   readonly idleTimeoutMs: number;
   /** False: an HTTP/1.1 connection carries one request. HTTP/2 has no such thing. */
   readonly keepAlivesEnabled: boolean;
-  /** Lower-case names of headers that pass to the sink with a request. */
-  readonly forwardHeaders: readonly string[];
-  /** Absent: plain text. */
-  readonly tls?: ServerTls;
-  /** Absent: anybody may send. */
-  readonly authenticator?: Authenticator;
 }
 
-export interface HttpReceiverModules {
-  readonly sink: TelemetrySink;
-  readonly budget: ByteBudget;
-  readonly metrics: MetricRegistry;
-  readonly logger: Logger;
-  /** Memory for payloads; default one of its own. */
-  readonly pool?: BufferPool;
-}
-
-type ReceiverState =
-  | { readonly kind: "idle" }
-  | { readonly kind: "listening"; readonly server: TcpServer }
-  | { readonly kind: "draining" }
-  | { readonly kind: "closed" };
-
-const poolBytesDefault = 32 * 1024 * 1024;
-/** How late deadlines of calls and connections may be. */
-const sweepIntervalMs = 100;
-/** How often a closing receiver looks whether its connections are gone. */
-const closePollMs = 10;
-const tlsHandshakeTimeoutMs = 10_000;
 const headerBytesMax = 16 * 1024;
 /** Requests at a time on one connection of HTTP/2. */
 const maxConcurrentStreams = 256;
-/** How much of a body may arrive before it is read (SETTINGS_INITIAL_WINDOW_SIZE). */
-const streamWindowBytes = 1024 * 1024;
-const frameBytesMax = 256 * 1024;
-/** What nghttp2 takes of RST_STREAM before it ends the connection; Http2Connection counts the unprovoked ones. */
-const streamResetBurst = 10_000;
-const streamResetsPerSecond = 1000;
-const megabyte = 1_000_000;
 /** Clients of plain HTTP/2 ping as they like, within reason. */
 const pingMinTimeMs = 1000;
 
@@ -117,13 +76,12 @@ export class HttpReceiver {
   readonly #sockets = new Set<Socket>();
   /** By the socket that Node hands around. */
   readonly #http1BySocket = new WeakMap<Socket, Http1Connection>();
+  readonly #life: ReceiverLife;
   /** Of the connection that is being handed to the HTTP/2 server. */
   #arriving: Socket | undefined;
-  #state: ReceiverState = { kind: "idle" };
-  #sweeper: NodeJS.Timeout | undefined;
   #stopReloads: () => void = () => undefined;
 
-  constructor(options: HttpReceiverOptions, modules: HttpReceiverModules) {
+  constructor(options: HttpReceiverOptions, modules: ReceiverModules) {
     const { sink, budget, logger } = modules;
     const metrics = new ReceiverMetrics<HttpRefusalReason>(modules.metrics, "http");
     const { idleTimeoutMs, readHeaderTimeoutMs, keepAlivesEnabled, cors } = options;
@@ -163,6 +121,17 @@ export class HttpReceiver {
     };
     this.#http1Server = this.#createHttp1Server();
     this.#http2Server = this.#createHttp2Server();
+    this.#life = new ReceiverLife(
+      { protocol: "HTTP", host: options.host, port: options.port },
+      {
+        logger,
+        createServer: () => this.#createServer(),
+        leave: () => this.#leave(),
+        sweep: (nowMs) => this.#sweep(nowMs),
+        openConnections: () => this.#sockets.size,
+        destroyConnections: () => this.#destroyConnections(),
+      },
+    );
     metrics.observe(
       () => this.#sockets.size,
       () => budget.usedBytes,
@@ -173,44 +142,18 @@ export class HttpReceiver {
    * Starts to listen; answers the address in use.
    * @throws OtlpRingError `listen_failed`
    */
-  async listen(): Promise<{ host: string; port: number }> {
-    if (this.#state.kind !== "idle") throw new Error(`listen() of a receiver that is ${this.#state.kind}`);
-    const server = this.#createServer();
-    this.#setState({ kind: "listening", server });
-    await this.#bind(server);
-    server.on("error", (error) => this.#logger.error({ error: error.message }, "HTTP listener failed"));
-    this.#sweeper = setInterval(() => this.#sweep(), sweepIntervalMs);
-    this.#sweeper.unref();
-    const { address, port } = server.address() as AddressInfo;
-    return { host: address, port };
+  listen(): Promise<{ host: string; port: number }> {
+    return this.#life.listen();
   }
 
   /** Takes no new connections, and tells those that are open to go elsewhere; what is in flight goes on. */
   drain(): void {
-    if (this.#state.kind !== "listening") return;
-    const { server } = this.#state;
-    this.#setState({ kind: "draining" });
-    this.#stopReloads();
-    server.close();
-    for (const greeting of this.#greetings) greeting.destroy();
-    for (const connection of this.#http1Connections.openConnections) connection.leave();
-    for (const connection of this.#http2Connections.openConnections)
-      connection.leave(Number.POSITIVE_INFINITY);
+    this.#life.drain();
   }
 
   /** Drains, waits for what is in flight for at most `graceMs`, and ends the rest. */
-  async close(graceMs: number): Promise<void> {
-    this.drain();
-    if (this.#state.kind === "idle") this.#setState({ kind: "closed" });
-    if (this.#state.kind === "closed") return;
-    const destroyAtMs = monotonicMs() + graceMs;
-    while (this.#sockets.size > 0) {
-      if (monotonicMs() >= destroyAtMs) this.#destroyAll();
-      await new Promise((resolve) => setTimeout(resolve, closePollMs));
-      this.#sweep();
-    }
-    clearInterval(this.#sweeper);
-    this.#setState({ kind: "closed" });
+  close(graceMs: number): Promise<void> {
+    return this.#life.close(graceMs);
   }
 
   #createServer(): TcpServer {
@@ -271,19 +214,10 @@ export class HttpReceiver {
   }
 
   #createHttp2Server(): Http2Server {
-    const server = createHttp2Server({
-      // Node resets streams of a connection that holds more, 10 MB by default: the budget is the bound here.
-      maxSessionMemory: Math.ceil(this.#calls.budget.limitBytes / megabyte),
-      streamResetBurst,
-      streamResetRate: streamResetsPerSecond,
-      settings: {
-        initialWindowSize: streamWindowBytes,
-        maxConcurrentStreams,
-        maxFrameSize: frameBytesMax,
-        maxHeaderListSize: headerBytesMax,
-        enablePush: false,
-      },
-    });
+    const { budget } = this.#calls;
+    const server = createHttp2Server(
+      http2ServerOptions({ maxConcurrentStreams, headerListBytesMax: headerBytesMax, budget }),
+    );
     server.on("session", (session: ServerHttp2Session) => {
       const connection = new Http2Connection(session, this.#arriving!, this.#http2Connections);
       session.on("stream", (stream: ServerHttp2Stream, headers) => {
@@ -334,42 +268,24 @@ export class HttpReceiver {
     this.#http2Server.emit("connection", socket);
   }
 
-  async #bind(server: TcpServer): Promise<void> {
-    const { host, port } = this.#options;
-    try {
-      await new Promise<void>((resolve, reject) => {
-        server.once("error", reject);
-        server.listen({ host, port }, () => {
-          server.off("error", reject);
-          resolve();
-        });
-      });
-    } catch (thrown) {
-      this.#setState({ kind: "closed" });
-      throw new OtlpRingError(
-        "listen_failed",
-        `the OTLP/HTTP receiver cannot listen on ${host}:${port} (${errorMessage(thrown)}); ` +
-          "choose another endpoint, or stop what uses this one",
-        { cause: thrown },
-      );
-    }
+  #leave(): void {
+    this.#stopReloads();
+    for (const greeting of this.#greetings) greeting.destroy();
+    for (const connection of this.#http1Connections.openConnections) connection.leave();
+    for (const connection of this.#http2Connections.openConnections)
+      connection.leave(Number.POSITIVE_INFINITY);
   }
 
-  #sweep(): void {
-    const nowMs = monotonicMs();
+  #sweep(nowMs: number): void {
     for (const call of this.#calls.openCalls) call.checkDeadline(nowMs);
     for (const greeting of this.#greetings) greeting.sweep(nowMs);
     for (const connection of this.#http1Connections.openConnections) connection.sweep(nowMs);
     for (const connection of this.#http2Connections.openConnections) connection.sweep(nowMs);
   }
 
-  #destroyAll(): void {
+  #destroyConnections(): void {
     for (const connection of this.#http2Connections.openConnections) connection.destroy();
     for (const socket of this.#sockets) socket.destroy();
-  }
-
-  #setState(state: ReceiverState): void {
-    this.#state = state;
   }
 }
 
