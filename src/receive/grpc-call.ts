@@ -1,33 +1,25 @@
 /**
  * One unary Export call on one HTTP/2 stream: headers are checked, bytes reserved, the message put
  * together and decompressed, the sink asked, the answer sent, and every reserved byte given back.
- *
- *     authenticating -> receiving -> exporting -> answering -> closed
- *                 \           \                     ^
- *                  `-----------`---> discarding ----'
- *
- * A request that is answered before it has arrived is read on and thrown away for a moment
- * (`discarding`). Any phase may pass to `closed`: the stream died.
+ * Its phases: export-call.ts.
  */
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
-import type { BufferPool } from "../base/buffer-pool.ts";
-import type { ByteBudget } from "../base/byte-budget.ts";
 import { monotonicMs } from "../base/clock.ts";
 import type { ContentCoding } from "../base/compression.ts";
-import { errorMessage } from "../base/errors.ts";
-import type { Logger } from "../base/logger.ts";
 import { type MessageAdmission, MessageAssembler, type MessageFault } from "../grpc/framing.ts";
-import {
-  type ExportResult,
-  type ForwardedHeaders,
-  noForwardedHeaders,
-  type TelemetrySink,
-} from "../otlp/export-request.ts";
+import { type ExportResult, type ForwardedHeaders, noForwardedHeaders } from "../otlp/export-request.ts";
 import { RequestMemory } from "../otlp/request-memory.ts";
 import type { Signal } from "../otlp/signal.ts";
 import { grpcCode, type RpcStatus } from "../otlp/status.ts";
-import type { Authenticator } from "./authentication.ts";
 import { type DecompressionFault, decompressWithinBudget } from "./bounded-decompression.ts";
+import {
+  type CallPhase,
+  callOverheadBytes,
+  type ExportCallContext,
+  giveBackUnneeded,
+  partialSuccessOf,
+  unexpectedFailure,
+} from "./export-call.ts";
 import { forwardedHeaders } from "./forwarded-headers.ts";
 import { answerRefusal, answerStatus, answerSuccess } from "./grpc-answer.ts";
 import {
@@ -38,25 +30,13 @@ import {
   unauthenticated,
 } from "./grpc-call-head.ts";
 import { streamWindowBytes } from "./http2-server-options.ts";
-import type { ReceiverMetrics } from "./receiver-metrics.ts";
 import { Reservation } from "./reservation.ts";
 
 /** What all calls of a receiver share. */
-export interface CallContext {
+export interface CallContext extends ExportCallContext<GrpcCall, RefusalReason> {
   readonly maxRecvMsgSizeBytes: number;
   /** For the request to arrive, and then for the client to take its answer. */
   readonly receiveTimeoutMs: number;
-  /** Lower-case and sorted. */
-  readonly forwardHeaders: readonly string[];
-  readonly authenticator: Authenticator | undefined;
-  readonly sink: TelemetrySink;
-  readonly budget: ByteBudget;
-  readonly metrics: ReceiverMetrics<RefusalReason>;
-  readonly logger: Logger;
-  /** Where the memory of messages comes from and goes back to. */
-  readonly pool: BufferPool;
-  /** Calls that are not closed, for the sweep of deadlines. */
-  readonly openCalls: Set<GrpcCall>;
 }
 
 /** What a call needs of the connection that carries it. */
@@ -68,8 +48,6 @@ export interface CallConnection {
   answerUnread(): void;
 }
 
-/** What a stream costs besides its message: Node's objects, headers, window bookkeeping. */
-const callOverheadBytes = 8 * 1024;
 /**
  * How long the rest of a request that was answered early is read and thrown away, before the client
  * is told to stop sending. Not at once: nghttp2 drops an answer that waits for the socket when its
@@ -78,8 +56,6 @@ const callOverheadBytes = 8 * 1024;
 const discardMs = 300;
 /** When a client that was refused for lack of room may come again. */
 const overloadRetryDelayMs = 1000;
-
-type CallPhase = "authenticating" | "receiving" | "exporting" | "discarding" | "answering" | "closed";
 
 type LocalFault = MessageFault | DecompressionFault | "compressed_without_encoding" | "receive_timeout";
 
@@ -253,12 +229,7 @@ export class GrpcCall implements MessageAdmission {
         deadlineMs: this.#clientDeadlineMs,
       });
     } catch (thrown) {
-      this.#context.logger.error(
-        { error: errorMessage(thrown) },
-        "the export of a request failed unexpectedly",
-      );
-      result = { kind: "failure", status: internalFault };
-      this.#memory.keep();
+      result = unexpectedFailure(thrown, this.#memory, this.#context.logger);
     }
     this.#isWithSink = false;
     // The client may have gone, or its deadline passed: then there is nobody to answer.
@@ -272,8 +243,7 @@ export class GrpcCall implements MessageAdmission {
       return;
     }
     if (!this.#beginAnswer(grpcCode.OK)) return;
-    const isPartial = result.kind === "partial" && (result.rejectedItems > 0 || result.message !== "");
-    answerSuccess(this.#stream, isPartial ? result : undefined);
+    answerSuccess(this.#stream, partialSuccessOf(result));
   }
 
   #answerStatus(status: RpcStatus): void {
@@ -307,14 +277,8 @@ export class GrpcCall implements MessageAdmission {
     this.#giveBack();
   }
 
-  /** Gives back what the phase does not need; called whenever that may have changed. */
   #giveBack(): void {
-    if (this.#isWithSink || this.#phase === "authenticating" || this.#phase === "receiving") return;
-    this.#memory.release();
-    if (this.#phase === "closed") this.#reservation.shrinkTo(0);
-    else if (this.#phase === "answering" || this.#phase === "discarding") {
-      this.#reservation.shrinkTo(callOverheadBytes);
-    }
+    if (!this.#isWithSink) giveBackUnneeded(this.#phase, this.#memory, this.#reservation);
   }
 }
 
@@ -322,7 +286,6 @@ const deadlineExceeded: RpcStatus = {
   code: grpcCode.DEADLINE_EXCEEDED,
   message: "the deadline of the request has passed",
 };
-const internalFault: RpcStatus = { code: grpcCode.INTERNAL, message: "internal error" };
 
 const overBudget: Refusal = {
   reason: "over_budget",

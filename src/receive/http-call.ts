@@ -1,31 +1,23 @@
 /**
  * One OTLP/HTTP request: headers are checked, bytes reserved, the body put together, decompressed, made
  * protobuf of where it is JSON, the sink asked, the answer sent, and every reserved byte given back.
- *
- *     authenticating -> receiving -> exporting -> answering -> closed
- *                 \           \                     ^
- *                  `-----------`---> discarding ----'
- *
- * A request that is answered before it has arrived is read on and thrown away for a moment
- * (`discarding`). Any phase may pass to `closed`: the client has gone.
+ * Its phases: export-call.ts.
  */
-import type { BufferPool } from "../base/buffer-pool.ts";
-import type { ByteBudget } from "../base/byte-budget.ts";
 import { monotonicMs } from "../base/clock.ts";
-import { errorMessage } from "../base/errors.ts";
-import type { Logger } from "../base/logger.ts";
-import {
-  type ExportResult,
-  type ForwardedHeaders,
-  noForwardedHeaders,
-  type TelemetrySink,
-} from "../otlp/export-request.ts";
+import { type ExportResult, type ForwardedHeaders, noForwardedHeaders } from "../otlp/export-request.ts";
 import type { JsonTranscoder } from "../otlp/json/transcoder.ts";
 import { RequestMemory } from "../otlp/request-memory.ts";
 import type { Signal } from "../otlp/signal.ts";
-import { type GrpcCode, grpcCode, type RpcStatus } from "../otlp/status.ts";
-import type { Authenticator } from "./authentication.ts";
+import { type GrpcCode, grpcCode } from "../otlp/status.ts";
 import { decompressWithinBudget } from "./bounded-decompression.ts";
+import {
+  type CallPhase,
+  callOverheadBytes,
+  type ExportCallContext,
+  giveBackUnneeded,
+  partialSuccessOf,
+  unexpectedFailure,
+} from "./export-call.ts";
 import { forwardedHeaders } from "./forwarded-headers.ts";
 import { gzipped, type HttpAnswer, statusAnswer, successAnswer } from "./http-answer.ts";
 import { BodyAssembler } from "./http-body.ts";
@@ -46,11 +38,10 @@ import {
   readBodyHead,
   type SignalOfPath,
 } from "./http-request-head.ts";
-import type { ReceiverMetrics } from "./receiver-metrics.ts";
 import { Reservation } from "./reservation.ts";
 
 /** What all calls of a receiver share. */
-export interface HttpCallContext {
+export interface HttpCallContext extends ExportCallContext<HttpCall, HttpRefusalReason> {
   readonly maxRequestBodySizeBytes: number;
   /** For the request to arrive, and then for the client to take its answer. */
   readonly readTimeoutMs: number;
@@ -59,21 +50,8 @@ export interface HttpCallContext {
   readonly transcoders: Readonly<Partial<Record<Signal, JsonTranscoder>>>;
   /** Absent: no page may send. */
   readonly cors: CorsPolicy | undefined;
-  /** Lower-case and sorted. */
-  readonly forwardHeaders: readonly string[];
-  readonly authenticator: Authenticator | undefined;
-  readonly sink: TelemetrySink;
-  readonly budget: ByteBudget;
-  readonly metrics: ReceiverMetrics<HttpRefusalReason>;
-  readonly logger: Logger;
-  /** Where the memory of payloads comes from and goes back to. */
-  readonly pool: BufferPool;
-  /** Calls that are not closed, for the sweep of deadlines. */
-  readonly openCalls: Set<HttpCall>;
 }
 
-/** What a request costs besides its body: Node's objects and the headers. */
-const callOverheadBytes = 8 * 1024;
 /** What may arrive of a body before it is read: a chunk of HTTP/1.1, or a stream's window of HTTP/2. */
 const unreadBytes = 1024 * 1024;
 /**
@@ -81,8 +59,6 @@ const unreadBytes = 1024 * 1024;
  * themselves when they see the answer, for which a round trip must be enough.
  */
 const discardMs = 1000;
-
-type CallPhase = "authenticating" | "receiving" | "exporting" | "discarding" | "answering" | "closed";
 
 export class HttpCall implements HttpExchangeListener {
   readonly #exchange: HttpExchange;
@@ -280,12 +256,7 @@ export class HttpCall implements HttpExchangeListener {
         deadlineMs: Number.POSITIVE_INFINITY,
       });
     } catch (thrown) {
-      this.#context.logger.error(
-        { error: errorMessage(thrown) },
-        "the export of a request failed unexpectedly",
-      );
-      result = { kind: "failure", status: internalFault };
-      this.#memory.keep();
+      result = unexpectedFailure(thrown, this.#memory, this.#context.logger);
     }
     this.#isWithSink = false;
     // The client may have gone: then there is nobody to answer.
@@ -300,8 +271,7 @@ export class HttpCall implements HttpExchangeListener {
       this.#answer(statusAnswer(httpStatusOf(status), status, format), status.code);
       return;
     }
-    const isPartial = result.kind === "partial" && (result.rejectedItems > 0 || result.message !== "");
-    this.#answer(successAnswer(this.#signal!, isPartial ? result : undefined, format), grpcCode.OK);
+    this.#answer(successAnswer(this.#signal!, partialSuccessOf(result), format), grpcCode.OK);
   }
 
   #answer(answer: HttpAnswer, code: GrpcCode | undefined): void {
@@ -323,23 +293,16 @@ export class HttpCall implements HttpExchangeListener {
   #setPhase(phase: CallPhase, deadlineMs: number): void {
     this.#phase = phase;
     this.#phaseDeadlineMs = deadlineMs;
+    if (phase !== "receiving") this.#assembler = undefined;
     this.#giveBack();
   }
 
-  /** Gives back what the phase does not need; called whenever that may have changed. */
   #giveBack(): void {
-    if (this.#isWithSink || this.#phase === "authenticating" || this.#phase === "receiving") return;
-    this.#assembler = undefined;
-    this.#memory.release();
-    if (this.#phase === "closed") this.#reservation.shrinkTo(0);
-    else if (this.#phase === "answering" || this.#phase === "discarding") {
-      this.#reservation.shrinkTo(callOverheadBytes);
-    }
+    if (!this.#isWithSink) giveBackUnneeded(this.#phase, this.#memory, this.#reservation);
   }
 }
 
 const noBody = Buffer.alloc(0);
-const internalFault: RpcStatus = { code: grpcCode.INTERNAL, message: "internal error" };
 
 const decompressionRefusals = {
   too_large: refusals.tooLarge,
