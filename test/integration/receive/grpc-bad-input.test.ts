@@ -4,7 +4,6 @@ import { describe, expect, it, vi } from "vitest";
 import { encodeMessageFrame } from "../../../src/grpc/framing.ts";
 import {
   expectHealthy,
-  expectNothingHeld,
   rawAnswer,
   rawExchange,
   rawRequest,
@@ -21,6 +20,7 @@ import {
   rawConnection,
   uint32,
 } from "./raw-http2.ts";
+import { expectNothingHeld } from "./receiver-harness.ts";
 
 const content = Buffer.from("some content ".repeat(100));
 const gzipped = zlib.gzipSync(content);
@@ -98,7 +98,7 @@ describe("a body that is not one good message", () => {
       ]);
       expect([refused.grpcStatus, taken.grpcStatus]).toEqual(["12", "0"]);
     }
-    await expectNothingHeld(harness.budget);
+    await expectNothingHeld(harness);
   });
 });
 

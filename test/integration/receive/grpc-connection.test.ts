@@ -10,7 +10,6 @@ import type { ExportResult } from "../../../src/otlp/export-request.ts";
 import { certificates } from "../../support/certificates/paths.ts";
 import {
   expectHealthy,
-  expectNothingHeld,
   exportBytes,
   grpcClient,
   type Harness,
@@ -21,6 +20,7 @@ import {
   startReceiver,
 } from "./grpc-harness.ts";
 import { exportHeaderBlock, frame, frameFlag, frameType, goawayCodes, rawConnection } from "./raw-http2.ts";
+import { expectNothingHeld } from "./receiver-harness.ts";
 
 const payload = Buffer.from("payload");
 const body = encodeMessageFrame([payload], false);
@@ -66,7 +66,7 @@ describe("a connection", () => {
     const answer = await exportBytes(grpcClient(harness.port), payload);
     expect(answer.code).not.toBe(grpc.status.OK);
     release();
-    await expectNothingHeld(harness.budget);
+    await expectNothingHeld(harness);
   });
 
   it("is closed when it has carried nothing for a while", async () => {
@@ -156,7 +156,7 @@ describe("a connection", () => {
     await vi.waitFor(() => expect(harness.sink.requests).toHaveLength(150));
     await harness.receiver.close(50);
     expect(openConnections(harness)).toBe(0);
-    await expectNothingHeld(harness.budget);
+    await expectNothingHeld(harness);
   });
 
   /** Sends 150 requests, answered with 15 MB that nobody reads. */
@@ -189,7 +189,7 @@ describe("drain", () => {
     });
     expect(refused.code).toBe("ECONNREFUSED");
     await vi.waitFor(() => expect(openConnections(harness)).toBe(0));
-    await expectNothingHeld(harness.budget);
+    await expectNothingHeld(harness);
   });
 });
 
@@ -213,7 +213,7 @@ describe("close", () => {
     await Promise.all([harness.receiver.close(30), harness.receiver.close(30)]);
     expect((await answer).code).not.toBe(grpc.status.OK);
     release();
-    await expectNothingHeld(harness.budget);
+    await expectNothingHeld(harness);
   });
 });
 
@@ -250,7 +250,7 @@ describe("TLS", () => {
     bad.socket.write(frame(frameType.HEADERS, frameFlag.END_HEADERS, 1, Buffer.alloc(50, 0xff)));
     await bad.closed;
     await vi.waitFor(() => expect(openConnections(harness)).toBe(1));
-    await expectNothingHeld(harness.budget);
+    await expectNothingHeld(harness);
   });
 
   it("refuses clients without a certificate where one is asked for", async () => {

@@ -9,7 +9,6 @@ import { decodeExportResponse } from "../../../src/otlp/export-response.ts";
 import { signals } from "../../../src/otlp/signal.ts";
 import {
   expectHealthy,
-  expectNothingHeld,
   exportBytes,
   grpcClient,
   rawExchange,
@@ -17,6 +16,7 @@ import {
   rawSession,
   startReceiver,
 } from "./grpc-harness.ts";
+import { expectNothingHeld } from "./receiver-harness.ts";
 
 const payload = Buffer.from("an export request, bytes as far as the receiver is concerned");
 const requestsTotal = "otlpring_receiver_requests_total";
@@ -35,7 +35,7 @@ describe("a request that succeeds", () => {
       { signal, payload, forwardedHeaders: { key: "", entries: [] }, deadlineMs: Number.POSITIVE_INFINITY },
     ]);
     expect(harness.metric(requestsTotal, "grpc", signal, "OK")).toBe(1);
-    await expectNothingHeld(harness.budget);
+    await expectNothingHeld(harness);
   });
 
   it("may be empty", async () => {
@@ -53,7 +53,7 @@ describe("a request that succeeds", () => {
     const large = Buffer.alloc(1_000_000, payload);
     expect((await exportBytes(client, large)).code).toBe(grpc.status.OK);
     expect(harness.sink.requests[0]?.payload.equals(large)).toBe(true);
-    await expectNothingHeld(harness.budget);
+    await expectNothingHeld(harness);
   });
 
   it.each(["gzip", "zstd", "deflate"] as const)("may be compressed with %s", async (coding) => {
@@ -64,7 +64,7 @@ describe("a request that succeeds", () => {
     const answer = await rawExchange(session, { "grpc-encoding": coding }, body);
     expect(answer).toMatchObject({ httpStatus: 200, grpcStatus: "0", body: Buffer.alloc(5) });
     expect(harness.sink.requests[0]?.payload.equals(large)).toBe(true);
-    await expectNothingHeld(harness.budget);
+    await expectNothingHeld(harness);
   });
 
   it("may be uncompressed although it names an encoding", async () => {
@@ -101,7 +101,7 @@ describe("a request that succeeds", () => {
     expect(new Set(answers.map(({ code }) => code))).toEqual(new Set([grpc.status.OK]));
     expect(harness.sink.requests.every((request) => request.payload.equals(large))).toBe(true);
     expect(harness.sink.requests).toHaveLength(64);
-    await expectNothingHeld(harness.budget);
+    await expectNothingHeld(harness);
   });
 
   it("carries the headers that are to be forwarded, sorted, and no others", async () => {
@@ -135,7 +135,7 @@ describe("an answer", () => {
     expect(code).toBe(grpc.status.OK);
     expect(response!.length).toBeLessThanOrEqual(4 * 1024 * 1024);
     expect(decodeExportResponse(response!)?.message).toMatch(/^€+$/);
-    await expectNothingHeld(harness.budget);
+    await expectNothingHeld(harness);
   });
 
   it("of failure carries code, message and details", async () => {
@@ -152,7 +152,7 @@ describe("an answer", () => {
     const details = answer.metadata.get("grpc-status-details-bin")[0] as Buffer;
     expect(decodeStatus(details)).toEqual(status);
     expect(harness.metric(requestsTotal, "grpc", "traces", "UNAVAILABLE")).toBe(1);
-    await expectNothingHeld(harness.budget);
+    await expectNothingHeld(harness);
   });
 
   it("keeps RetryInfo where other details would make the trailers too large", async () => {
@@ -311,7 +311,7 @@ describe("an authenticator", () => {
     expect((await send("Bearer bad")).code).toBe(grpc.status.UNAUTHENTICATED);
     expect((await exportBytes(client, payload)).code).toBe(grpc.status.UNAUTHENTICATED);
     expect(harness.sink.requests).toHaveLength(1);
-    await expectNothingHeld(harness.budget);
+    await expectNothingHeld(harness);
     expect(harness.metric("otlpring_receiver_refused_requests_total", "grpc", "unauthenticated")).toBe(2);
   });
 
@@ -322,7 +322,7 @@ describe("an authenticator", () => {
       stream.on("response", (headers) => resolve(headers["grpc-status"])),
     );
     expect(await status).toBe("16");
-    await expectNothingHeld(harness.budget);
+    await expectNothingHeld(harness);
   });
 
   it("that is asked for a client which leaves meanwhile is not waited for", async () => {
@@ -333,7 +333,7 @@ describe("an authenticator", () => {
     stream.write(Buffer.alloc(100));
     await vi.waitFor(() => expect(harness.budget.usedBytes).toBeGreaterThan(0));
     session.destroy();
-    await expectNothingHeld(harness.budget);
+    await expectNothingHeld(harness);
     verdict.resolve(true);
     await expectHealthy(harness);
   });

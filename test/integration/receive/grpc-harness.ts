@@ -1,69 +1,29 @@
-/** A receiver on a free port, with a sink that records and answers as told, and clients for it. */
+/** A gRPC receiver on a free port, and clients for it. */
 import * as http2 from "node:http2";
 import * as grpc from "@grpc/grpc-js";
-import { expect, onTestFinished, vi } from "vitest";
-import { ByteBudget } from "../../../src/base/byte-budget.ts";
-import { silentLogger } from "../../../src/base/logger.ts";
-import { MetricRegistry } from "../../../src/base/metrics.ts";
-import type { ExportRequest, ExportResult, TelemetrySink } from "../../../src/otlp/export-request.ts";
+import { expect, onTestFinished } from "vitest";
 import { type Signal, signalFacts } from "../../../src/otlp/signal.ts";
 import { GrpcReceiver, type GrpcReceiverOptions } from "../../../src/receive/grpc-receiver.ts";
+import { expectNothingHeld, listenForTest, megabyte, type ReceiverHarness } from "./receiver-harness.ts";
 
-const megabyte = 1024 * 1024;
-
-/** What came in one request; the payload is a copy, since the receiver may use its memory again. */
-export type RecordedRequest = Pick<ExportRequest, "signal" | "payload" | "forwardedHeaders" | "deadlineMs">;
-
-export class RecordingSink implements TelemetrySink {
-  readonly requests: RecordedRequest[] = [];
-  /** What is answered; a request is recorded before it is asked. */
-  answer: (request: ExportRequest) => ExportResult | Promise<ExportResult> = () => ({ kind: "success" });
-
-  async export(request: ExportRequest): Promise<ExportResult> {
-    const { signal, payload, forwardedHeaders, deadlineMs } = request;
-    this.requests.push({ signal, payload: Buffer.from(payload), forwardedHeaders, deadlineMs });
-    return this.answer(request);
-  }
-}
-
-export interface Harness {
-  readonly receiver: GrpcReceiver;
-  readonly port: number;
-  readonly sink: RecordingSink;
-  readonly budget: ByteBudget;
-  /** The value of a series of the receiver's metrics; 0 where it was never counted. */
-  metric(name: string, ...labelValues: string[]): number;
-}
+export type Harness = ReceiverHarness<GrpcReceiver>;
 
 /** Listens until the test is finished. */
-export async function startReceiver(
+export function startReceiver(
   options: Partial<GrpcReceiverOptions> = {},
   budgetBytes = 256 * megabyte,
 ): Promise<Harness> {
-  const sink = new RecordingSink();
-  const budget = new ByteBudget(budgetBytes);
-  const metrics = new MetricRegistry();
-  const receiver = new GrpcReceiver(
-    {
-      host: "127.0.0.1",
-      port: 0,
-      maxRecvMsgSizeBytes: 4 * megabyte,
-      maxConcurrentStreams: 200,
-      receiveTimeoutMs: 20_000,
-      keepalive: {},
-      forwardHeaders: [],
-      ...options,
-    },
-    { sink, budget, metrics, logger: silentLogger },
-  );
-  const { port } = await receiver.listen();
-  onTestFinished(() => receiver.close(0));
-  const metric = (name: string, ...labelValues: string[]) => {
-    const family = metrics.families().find(({ definition }) => definition.name === name);
-    const series = family?.series.find((entry) => entry.labelValues.join() === labelValues.join());
-    return series === undefined ? 0 : (series.instrument as { value: number }).value;
+  const complete: GrpcReceiverOptions = {
+    host: "127.0.0.1",
+    port: 0,
+    maxRecvMsgSizeBytes: 4 * megabyte,
+    maxConcurrentStreams: 200,
+    receiveTimeoutMs: 20_000,
+    keepalive: {},
+    forwardHeaders: [],
+    ...options,
   };
-  return { receiver, port, sink, budget, metric };
+  return listenForTest(budgetBytes, (modules) => new GrpcReceiver(complete, modules));
 }
 
 /** A grpc-js client that sends and receives bytes as they are. */
@@ -124,17 +84,14 @@ export function exportBytes(
 }
 
 /** Nothing is held, and the next request, on a connection of its own, is taken whole. */
-export async function expectHealthy({ port, sink, budget }: Harness): Promise<void> {
+export async function expectHealthy(harness: Harness): Promise<void> {
+  const { port, sink } = harness;
   sink.answer = () => ({ kind: "success" });
   const client = grpcClient(port);
   const payload = Buffer.from("the next good request");
   expect((await exportBytes(client, payload)).code).toBe(grpc.status.OK);
   expect(sink.requests.at(-1)?.payload).toEqual(payload);
-  await expectNothingHeld(budget);
-}
-
-export async function expectNothingHeld(budget: ByteBudget): Promise<void> {
-  await vi.waitFor(() => expect(budget.usedBytes).toBe(0), { timeout: 10_000 });
+  await expectNothingHeld(harness);
 }
 
 /** A bare HTTP/2 session, for requests that no gRPC library would make. */

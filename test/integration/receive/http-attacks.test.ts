@@ -2,10 +2,8 @@ import * as http2 from "node:http2";
 import { describe, expect, it, vi } from "vitest";
 import {
   expectHealthy,
-  expectNothingHeld,
   http2Session,
   jsonType,
-  megabyte,
   protobufType,
   rawConnection,
   request2,
@@ -20,6 +18,7 @@ import {
   rawConnection as rawHttp2,
   uint32,
 } from "./raw-http2.ts";
+import { expectNothingHeld, megabyte } from "./receiver-harness.ts";
 
 const closedTotal = "otlpring_receiver_closed_connections_total";
 const content = Buffer.from("some content ".repeat(100));

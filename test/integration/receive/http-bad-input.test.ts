@@ -5,7 +5,6 @@ import {
   expectHealthy,
   http2Session,
   jsonType,
-  megabyte,
   protobufType,
   type RequestOptions,
   rawConnection,
@@ -14,6 +13,7 @@ import {
   startHttpReceiver,
   statusOf,
 } from "./http-harness.ts";
+import { megabyte } from "./receiver-harness.ts";
 
 const refusedTotal = "otlpring_receiver_refused_requests_total";
 const content = Buffer.from("some content ".repeat(100));

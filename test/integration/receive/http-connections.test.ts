@@ -3,7 +3,6 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { ExportResult } from "../../../src/otlp/export-request.ts";
 import {
   expectHealthy,
-  expectNothingHeld,
   http2Session,
   protobufType,
   rawConnection,
@@ -11,6 +10,7 @@ import {
   request2,
   startHttpReceiver,
 } from "./http-harness.ts";
+import { expectNothingHeld } from "./receiver-harness.ts";
 
 const payload = Buffer.from("opaque to the receiver ".repeat(2000));
 const requestsTotal = "otlpring_receiver_requests_total";

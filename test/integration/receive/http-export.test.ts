@@ -10,10 +10,8 @@ import { grpcCode } from "../../../src/otlp/status.ts";
 import { certificates } from "../../support/certificates/paths.ts";
 import {
   expectHealthy,
-  expectNothingHeld,
   http2Session,
   jsonType,
-  megabyte,
   protobufType,
   rawConnection,
   request,
@@ -21,6 +19,7 @@ import {
   startHttpReceiver,
   statusOf,
 } from "./http-harness.ts";
+import { expectNothingHeld, megabyte } from "./receiver-harness.ts";
 
 const payload = Buffer.from("opaque to the receiver ".repeat(2000));
 const json = Buffer.from('{"resourceSpans":[{"schemaUrl":"https://example.com"}]}');

@@ -1,28 +1,18 @@
-/** An HTTP receiver on a free port, with a sink that records and answers as told, and clients for it. */
+/** An HTTP receiver on a free port, and clients for it. */
 import * as http from "node:http";
 import * as http2 from "node:http2";
 import * as net from "node:net";
-import { expect, onTestFinished, vi } from "vitest";
-import { ByteBudget } from "../../../src/base/byte-budget.ts";
-import { silentLogger } from "../../../src/base/logger.ts";
-import { MetricRegistry } from "../../../src/base/metrics.ts";
+import { expect, onTestFinished } from "vitest";
 import { HttpReceiver, type HttpReceiverOptions } from "../../../src/receive/http-receiver.ts";
 import type { Status } from "../../../src/tools/otlp-messages.ts";
 import { messageCodec } from "../../../src/tools/otlp-proto.ts";
-import { RecordingSink } from "./grpc-harness.ts";
+import { expectNothingHeld, listenForTest, megabyte, type ReceiverHarness } from "./receiver-harness.ts";
 
-export const megabyte = 1024 * 1024;
 export const protobufType = "application/x-protobuf";
 export const jsonType = "application/json";
 
-export interface HttpHarness {
-  readonly receiver: HttpReceiver;
-  readonly port: number;
+export interface HttpHarness extends ReceiverHarness<HttpReceiver> {
   readonly url: string;
-  readonly sink: RecordingSink;
-  readonly budget: ByteBudget;
-  /** The value of a series of the receiver's metrics; 0 where it was never counted. */
-  metric(name: string, ...labelValues: string[]): number;
 }
 
 /** Listens until the test is finished. */
@@ -30,37 +20,25 @@ export async function startHttpReceiver(
   options: Partial<HttpReceiverOptions> = {},
   budgetBytes = 256 * megabyte,
 ): Promise<HttpHarness> {
-  const sink = new RecordingSink();
-  const budget = new ByteBudget(budgetBytes);
-  const metrics = new MetricRegistry();
-  const receiver = new HttpReceiver(
-    {
-      host: "127.0.0.1",
-      port: 0,
-      maxRequestBodySizeBytes: 4 * megabyte,
-      paths: {
-        traces: "/v1/traces",
-        metrics: "/v1/metrics",
-        logs: "/v1/logs",
-        profiles: "/v1development/profiles",
-      },
-      readHeaderTimeoutMs: 10_000,
-      readTimeoutMs: 20_000,
-      idleTimeoutMs: 60_000,
-      keepAlivesEnabled: true,
-      forwardHeaders: [],
-      ...options,
+  const complete: HttpReceiverOptions = {
+    host: "127.0.0.1",
+    port: 0,
+    maxRequestBodySizeBytes: 4 * megabyte,
+    paths: {
+      traces: "/v1/traces",
+      metrics: "/v1/metrics",
+      logs: "/v1/logs",
+      profiles: "/v1development/profiles",
     },
-    { sink, budget, metrics, logger: silentLogger },
-  );
-  const { port } = await receiver.listen();
-  onTestFinished(() => receiver.close(0));
-  const metric = (name: string, ...labelValues: string[]) => {
-    const family = metrics.families().find(({ definition }) => definition.name === name);
-    const series = family?.series.find((entry) => entry.labelValues.join() === labelValues.join());
-    return series === undefined ? 0 : (series.instrument as { value: number }).value;
+    readHeaderTimeoutMs: 10_000,
+    readTimeoutMs: 20_000,
+    idleTimeoutMs: 60_000,
+    keepAlivesEnabled: true,
+    forwardHeaders: [],
+    ...options,
   };
-  return { receiver, port, url: `http://127.0.0.1:${port}`, sink, budget, metric };
+  const harness = await listenForTest(budgetBytes, (modules) => new HttpReceiver(complete, modules));
+  return { ...harness, url: `http://127.0.0.1:${harness.port}` };
 }
 
 export interface Answer {
@@ -185,10 +163,6 @@ export function statusOf({ headers, body }: Answer): { code: number; message: st
     };
   };
   return { code: code ?? 0, message, details: (details as object[]).map(decodeDetail) };
-}
-
-export async function expectNothingHeld({ budget }: Pick<HttpHarness, "budget">): Promise<void> {
-  await vi.waitFor(() => expect(budget.usedBytes).toBe(0), { timeout: 10_000 });
 }
 
 /** Nothing is held, and the next request, on a connection of its own, is taken whole. */
