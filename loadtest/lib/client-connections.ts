@@ -80,10 +80,14 @@ function openSession(port: number): Promise<ClientHttp2Session> {
 }
 
 function grpcCall(session: ClientHttp2Session, { port, compression }: ConnectionPlan): Call {
+  // biome-ignore format: name and value beside each other
   const headers = [
-    ...[":method", "POST", ":scheme", "http", ":authority", `127.0.0.1:${port}`],
-    ...[":path", "/opentelemetry.proto.collector.trace.v1.TraceService/Export"],
-    ...["content-type", "application/grpc", "te", "trailers"],
+    ":method", "POST",
+    ":scheme", "http",
+    ":authority", `127.0.0.1:${port}`,
+    ":path", "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+    "content-type", "application/grpc",
+    "te", "trailers",
     ...(compression === "none" ? [] : ["grpc-encoding", compression]),
   ];
   return (body) =>

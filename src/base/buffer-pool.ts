@@ -43,7 +43,8 @@ export class BufferPool {
     const { length } = buffer;
     if (length > sizeBytesMax || this.#retainedBytes + length > this.#retainedBytesMax) return;
     const sizeClass = classOf(length);
-    (this.#free[sizeClass] ??= []).push(buffer);
+    this.#free[sizeClass] ??= [];
+    this.#free[sizeClass].push(buffer);
     this.#retainedBytes += length;
   }
 }

@@ -36,6 +36,8 @@ export interface LaneModules {
   readonly logger: Logger;
   /** Milliseconds that never jump. Default `monotonicMs`. */
   readonly clock?: () => number;
+  /** Runs `start` once what is being read has been read. Default `setImmediate`. */
+  readonly soon?: (start: () => void) => void;
 }
 
 /** What a status page shows of a lane. */
@@ -114,6 +116,8 @@ class JoiningLane implements BackendLane {
   readonly #openCallsOf: Record<Signal, number> = { traces: 0, metrics: 0, logs: 0, profiles: 0 };
   #joinsAgainMs = Number.NEGATIVE_INFINITY;
   #expiryTimer: NodeJS.Timeout | undefined;
+  readonly #soon: (start: () => void) => void;
+  #startsSoon = false;
   readonly #maySignalGo = (signal: Signal): boolean =>
     this.#openCallsOf[signal] === 0 || !this.#orderedSignals.has(signal);
   #lastFailure: LaneSnapshot["lastFailure"];
@@ -131,6 +135,7 @@ class JoiningLane implements BackendLane {
     this.#cut = modules.cut;
     this.#logger = modules.logger;
     this.#clock = modules.clock ?? monotonicMs;
+    this.#soon = modules.soon ?? setImmediate;
     this.#metrics = modules.metrics.openLane(
       options.exporter,
       options.member,
@@ -149,7 +154,7 @@ class JoiningLane implements BackendLane {
     return new Promise((resolve) => {
       this.#heldBytes += heldBytesOf(shard);
       this.#queue.push({ shard, sinceMs: nowMs, resolve });
-      this.#startCalls(nowMs);
+      this.#startSoon();
     });
   }
 
@@ -190,6 +195,19 @@ class JoiningLane implements BackendLane {
 
   #setState(state: LaneState): void {
     this.#state = state;
+  }
+
+  /**
+   * Starts calls when this turn of the event loop has read what there was to read: the shards of all requests
+   * that came together then go together, for the price of one call.
+   */
+  #startSoon(): void {
+    if (this.#startsSoon) return;
+    this.#startsSoon = true;
+    this.#soon(() => {
+      this.#startsSoon = false;
+      this.#startCalls(this.#clock());
+    });
   }
 
   /** Starts every call that may be started. */

@@ -13,7 +13,7 @@ import { encodeExportResponse, type PartialSuccess } from "../otlp/export-respon
 import type { RpcStatus } from "../otlp/status.ts";
 import type { Refusal } from "./grpc-call-head.ts";
 
-/** OTLP recommends that clients take no more than this (specification.md, "Limits of responses"). */
+/** OTLP recommends that clients take no more than this (specification.md, "OTLP/gRPC Response"). */
 const responseBytesMax = 4 * 1024 * 1024;
 /** Tags and lengths around the error message, and the count. */
 const responseOverheadBytes = 64;

@@ -295,7 +295,7 @@ const overBudget: Refusal = {
     retryDelayMs: overloadRetryDelayMs,
   },
 };
-// Without RetryInfo: it will be too large the next time too (OTLP, "Limits of requests").
+// Without RetryInfo: it will be too large the next time too (OTLP/gRPC Request).
 const tooLarge: Refusal = {
   reason: "too_large",
   status: {

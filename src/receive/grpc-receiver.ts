@@ -26,7 +26,7 @@ import {
   tlsHandshakeTimeoutMs,
 } from "./receiver-options.ts";
 
-/** What OTLP recommends as the largest request (specification.md, "Limits of requests"). */
+/** What OTLP recommends as the largest request (specification.md, "OTLP/gRPC Request"). */
 export const recommendedMaxRecvMsgSizeBytes = 64 * 1024 * 1024;
 
 export interface GrpcReceiverOptions extends ReceiverOptions {

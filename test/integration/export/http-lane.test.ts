@@ -37,7 +37,13 @@ async function rig(respond: Respond = accept, options: Partial<LaneOptions> = {}
   const registry = new MetricRegistry();
   const lane = createLane(
     { member, exporter: "load_balancing", ...options },
-    { sender, cut: cutLines, metrics: new ExportMetrics(registry), logger: silentLogger },
+    {
+      sender,
+      cut: cutLines,
+      metrics: new ExportMetrics(registry),
+      logger: silentLogger,
+      soon: (start) => start(),
+    },
   );
   cleanups.push(() => lane.close(0));
   return {
@@ -158,7 +164,13 @@ describe("a lane to a backend of OTLP/HTTP", () => {
     const sender = createHttpSender({ member, userAgent: "otlp-ring/test" }, { logger: silentLogger });
     const lane = createLane(
       { member, exporter: "load_balancing" },
-      { sender, cut: cutLines, metrics: new ExportMetrics(new MetricRegistry()), logger: silentLogger },
+      {
+        sender,
+        cut: cutLines,
+        metrics: new ExportMetrics(new MetricRegistry()),
+        logger: silentLogger,
+        soon: (start) => start(),
+      },
     );
     cleanups.push(() => lane.close(0));
     const taken: string[] = [];

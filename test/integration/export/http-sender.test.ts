@@ -19,6 +19,7 @@ describe("a request", () => {
       ["POST", "/v1/traces", "traces"],
       ["POST", "/v1/metrics", "metrics"],
       ["POST", "/v1/logs", "logs"],
+      ["POST", "/v1development/profiles", "profiles"],
     ]);
     for (const { headers } of to.requests) {
       expect(headers).toMatchObject({
@@ -40,6 +41,7 @@ describe("a request", () => {
       "/v1/traces",
       "/api/v1/otlp/v1/metrics",
       "/otlp/logs?tenant=a%20b",
+      "/v1development/profiles",
     ]);
   });
 

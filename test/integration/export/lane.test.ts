@@ -26,6 +26,7 @@ function lane(member: string, options: Partial<LaneOptions> = {}): BackendLane {
     { member, exporter: "load_balancing", ...options },
     {
       sender,
+      soon: (start) => start(),
       // Payloads here are lines, each an item.
       cut: (_signal, payload) => {
         const lines = String(payload).split("\n").slice(0, -1);

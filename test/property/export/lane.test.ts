@@ -97,7 +97,14 @@ async function play(
   const sender = new FakeSender();
   const lane = createLane(
     { member: "backend:1", exporter: "e", maxInFlight, maxBatchSizeBytes: maxBatchItems * itemBytes },
-    { sender, cut, metrics: new ExportMetrics(new MetricRegistry()), logger: silentLogger, clock: () => 0 },
+    {
+      sender,
+      cut,
+      metrics: new ExportMetrics(new MetricRegistry()),
+      logger: silentLogger,
+      clock: () => 0,
+      soon: (start) => start(),
+    },
   );
   const items = plans.map(({ fates }, shard) => fates.map((given, index) => ({ shard, index, fate: given })));
   const shards = plans.map(({ signal, headersKey }, shard): Shard => {

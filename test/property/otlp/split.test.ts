@@ -9,9 +9,7 @@ import { buildRing } from "../../../src/ring/ring.ts";
 import { exportRequest, requestType } from "../../support/random-otlp.ts";
 import { takeApart } from "../../support/raw-items.ts";
 
-const { fingerprint32 } = createRequire(import.meta.url)("farmhash") as {
-  fingerprint32(input: Buffer): number;
-};
+const farmhash = createRequire(import.meta.url)("farmhash") as { fingerprint32(input: Buffer): number };
 
 const attributeNames = ["region", "service.name", "span.kind", "span.name"];
 const cases = signals.flatMap((signal) => routingKeys[signal].map((key) => [signal, key] as const));
@@ -95,7 +93,7 @@ describe("ownership", () => {
   }
   const owners = ringOf(5);
   const nativeOwner = (key: Uint8Array): number =>
-    owners.ring.slots[fingerprint32(Buffer.from(key)) & owners.ring.mask]!;
+    owners.ring.slots[farmhash.fingerprint32(Buffer.from(key)) & owners.ring.mask]!;
 
   it("puts every span, and every log record, of a trace into the part of the trace id's owner", () => {
     for (const signal of ["traces", "logs"] as const) {

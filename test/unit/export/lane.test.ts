@@ -36,12 +36,15 @@ function shard(text: string, signal: Signal = "traces", headersKey = ""): Shard 
   };
 }
 
+/** Calls begin with the shard that asks for them; with what comes in the same turn of the event loop otherwise. */
+const atOnce = (start: () => void): void => start();
+
 function setUp(options: Partial<LaneOptions> = {}) {
   const sender = new FakeSender();
   const registry = new MetricRegistry();
   const lane = createLane(
     { member: "backend:1", exporter: "load_balancing", ...options },
-    { sender, cut: cutText, metrics: new ExportMetrics(registry), logger: silentLogger },
+    { sender, cut: cutText, metrics: new ExportMetrics(registry), logger: silentLogger, soon: atOnce },
   );
   const outcomes = new Map<string, ShardOutcome>();
   const send = (text: string, signal?: Signal, headersKey?: string): void => {
@@ -67,6 +70,24 @@ function metricsText(registry: MetricRegistry): Record<string, number> {
 }
 
 describe("joining", () => {
+  test("shards that come in one turn of the event loop go together, without a call before them", async () => {
+    const sender = new FakeSender();
+    const metrics = new ExportMetrics(new MetricRegistry());
+    const turn: (() => void)[] = [];
+    const soon = (start: () => void): void => void turn.push(start);
+    const lane = createLane(
+      { member: "backend:1", exporter: "e" },
+      { sender, cut: cutText, metrics, logger: silentLogger, soon },
+    );
+    const outcomes = Promise.all(["a", "b", "c"].map((text) => lane.send(shard(text))));
+    expect(sender.calls).toHaveLength(0);
+    expect(turn).toHaveLength(1);
+    turn[0]!();
+    expect(sender.calls.map(({ payloads }) => payloads.map(String))).toEqual([["a", "b", "c"]]);
+    sender.calls[0]!.answer(delivered);
+    expect(await outcomes).toHaveLength(3);
+  });
+
   test("a shard goes at once when nothing is in flight, and what comes meanwhile goes together", async () => {
     const { send, sent, answer, outcomes } = setUp();
     for (const text of ["a", "b", "c"]) send(text);
@@ -396,7 +417,7 @@ describe("metrics", () => {
     const lanes = ["one", "two"].map((exporter) =>
       createLane(
         { member: "backend:1", exporter },
-        { sender: new FakeSender(), cut: cutText, metrics, logger: silentLogger },
+        { sender: new FakeSender(), cut: cutText, metrics, logger: silentLogger, soon: atOnce },
       ),
     );
     await lanes[0]!.close(0);
