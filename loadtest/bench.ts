@@ -35,7 +35,7 @@ function compressed(compression: "gzip" | "zstd", protocol: "grpc" | "http/proto
 }
 
 const cases: readonly EndToEndCase[] = [
-  { ...base, name: "512 spans", load: { ...load, shape: big, openRequestsPerConnection: 4 } },
+  { ...base, name: "512 spans, plain", load: { ...load, shape: big, openRequestsPerConnection: 4 } },
   { ...base, name: "50 resources x 10 spans", load: { ...load, shape: mixed, openRequestsPerConnection: 4 } },
   { ...base, name: "64 spans", load: { ...load, shape: small, openRequestsPerConnection: 16 } },
   compressed("gzip", "grpc"),

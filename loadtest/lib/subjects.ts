@@ -47,12 +47,12 @@ export const subjects = {
     configuration: (plan) => configuration(plan, "warn"),
   },
   /** The Collector as it comes, with the exporter that this project stands in the place of. */
-  otelcol: { program: collector, args: [], configuration: (plan) => configuration(plan, "error") },
+  otelcol: { program: collector, args: [], configuration: (plan) => configuration(plan, "fatal") },
   /** The same without the queue before each backend, so that an answer means delivery, as ours does. */
   "otelcol without queue": {
     program: collector,
     args: [],
-    configuration: (plan) => configuration(plan, "error", ", sending_queue: { enabled: false }"),
+    configuration: (plan) => configuration(plan, "fatal", ", sending_queue: { enabled: false }"),
   },
 } as const satisfies Record<string, Subject>;
 
