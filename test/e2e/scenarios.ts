@@ -63,37 +63,38 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     assert.equal(new Set(services).size, services.length, "a service is at two sinks");
   },
 
-  "a backend that goes and comes back costs nothing that was acknowledged": async (workplace) => {
-    const steady = await startSinks(workplace, 2);
-    const port = await freePort();
-    const first = await startSinks(workplace, 1, [], [port]);
-    const gateway = await startGateway(workplace, {
-      exporters: { load_balancing: { ports: [...steady.ports, port] } },
-    });
-    const generating = workplace.run([
-      "generate",
-      "--endpoint",
-      gateway.endpoint,
-      "--duration",
-      "6s",
-      "--rate",
-      "5000",
-      "--json",
-    ]);
-    await sleep(2000);
-    await first.process.stop("SIGKILL");
-    await sleep(1000);
-    await startSinks(workplace, 1, [], [port]);
-    const summary = summaryOf(await generating);
-    assert.ok(summary.signals["traces"] !== undefined && summary.signals["traces"].acknowledged > 5000);
-    const up = (): Promise<number> => metric(gateway.metricsUrl, "otlpring_backend_up");
-    await until("all backends are up again", async () => (await up()) === 3);
-    assert.ok(
-      (await metric(gateway.metricsUrl, "otlpring_returned_items_total")) > 0,
-      "something was returned",
-    );
-    assert.equal(await metric(gateway.metricsUrl, "otlpring_in_flight_items"), 0);
-  },
+  "a backend that is killed and comes back: clients are asked to send again, and the gateway recovers":
+    async (workplace) => {
+      const steady = await startSinks(workplace, 2);
+      const port = await freePort();
+      const first = await startSinks(workplace, 1, [], [port]);
+      const gateway = await startGateway(workplace, {
+        exporters: { load_balancing: { ports: [...steady.ports, port] } },
+      });
+      const generating = workplace.run([
+        "generate",
+        "--endpoint",
+        gateway.endpoint,
+        "--duration",
+        "6s",
+        "--rate",
+        "5000",
+        "--json",
+      ]);
+      await sleep(2000);
+      await first.process.stop("SIGKILL");
+      await sleep(1000);
+      await startSinks(workplace, 1, [], [port]);
+      const summary = summaryOf(await generating);
+      assert.ok(summary.signals["traces"] !== undefined && summary.signals["traces"].acknowledged > 5000);
+      const up = (): Promise<number> => metric(gateway.metricsUrl, "otlpring_backend_up");
+      await until("all backends are up again", async () => (await up()) === 3);
+      assert.ok(
+        (await metric(gateway.metricsUrl, "otlpring_returned_items_total")) > 0,
+        "something was returned",
+      );
+      assert.equal(await metric(gateway.metricsUrl, "otlpring_in_flight_items"), 0);
+    },
 
   "SIGTERM under load drains: nothing that was acknowledged is lost": async (workplace) => {
     const sinks = await startSinks(workplace, 2, ["--delay", "20ms"]);
