@@ -87,7 +87,7 @@ export class DnsSource implements MemberSource {
   constructor(options: DnsSourceOptions, modules: DnsSourceModules) {
     this.#options = options;
     this.#resolver = modules.resolver;
-    this.#logger = modules.logger.child({ exporter: options.name, hostname: options.hostname });
+    this.#logger = modules.logger.child({ hostname: options.hostname });
     this.#wallClock = modules.wallClock ?? systemWallClock;
     this.#guard = new AddressGuard(options.allowedCidrs);
     this.#instruments = new DiscoveryInstruments(modules.metrics, this.kind, options.name);
