@@ -17,6 +17,15 @@ export interface ForwardedHeaders {
 
 export const noForwardedHeaders: ForwardedHeaders = { key: "", entries: [] };
 
+/** The headers of `entries`, which are sorted by name; the only place where a key is made, so that keys compare. */
+export function forwardedHeadersOf(entries: ForwardedHeaders["entries"]): ForwardedHeaders {
+  if (entries.length === 0) return noForwardedHeaders;
+  let key = "";
+  // Neither a name nor a value can hold a line feed (RFC 9113 §8.2.1), so equal keys are equal sets.
+  for (const [name, value] of entries) key += `${name}\n${value}\n`;
+  return { key, entries };
+}
+
 export interface ExportRequest {
   readonly signal: Signal;
   /** One Export<Signal>ServiceRequest in protobuf, uncompressed. Changed by nobody before the sink has answered. */

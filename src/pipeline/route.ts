@@ -1,7 +1,12 @@
 /** One exporter of one signal: which keys it routes by, and what of a request goes where. */
 import type { Counter, Histogram, MetricDefinition, MetricRegistry } from "../base/metrics.ts";
 import type { Lane, Shard, ShardOutcome } from "../export/delivery.ts";
-import { type ExportRequest, type ForwardedHeaders, noForwardedHeaders } from "../otlp/export-request.ts";
+import {
+  type ExportRequest,
+  type ForwardedHeaders,
+  forwardedHeadersOf,
+  noForwardedHeaders,
+} from "../otlp/export-request.ts";
 import { createKeying } from "../otlp/keying.ts";
 import type { RoutingKey } from "../otlp/routing-key.ts";
 import type { Signal } from "../otlp/signal.ts";
@@ -119,12 +124,6 @@ export class Route {
     if (received.key === "" || this.#forwardHeaders.size === 0) return noForwardedHeaders;
     const entries = received.entries.filter(([name]) => this.#forwardHeaders.has(name));
     if (entries.length === received.entries.length) return received;
-    return forwardedHeaders(entries);
+    return forwardedHeadersOf(entries);
   }
-}
-
-/** The headers in their canonical form: `entries` sorted by name, and a key that is equal for equal entries. */
-export function forwardedHeaders(entries: readonly (readonly [string, string])[]): ForwardedHeaders {
-  if (entries.length === 0) return noForwardedHeaders;
-  return { key: JSON.stringify(entries), entries };
 }

@@ -3,13 +3,17 @@ import { BufferPool } from "../../../src/base/buffer-pool.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { MetricRegistry } from "../../../src/base/metrics.ts";
 import type { Lane, Shard, ShardOutcome } from "../../../src/export/delivery.ts";
-import { type ExportRequest, noForwardedHeaders } from "../../../src/otlp/export-request.ts";
+import {
+  type ExportRequest,
+  forwardedHeadersOf,
+  noForwardedHeaders,
+} from "../../../src/otlp/export-request.ts";
 import { RequestMemory } from "../../../src/otlp/request-memory.ts";
 import type { RoutingKey } from "../../../src/otlp/routing-key.ts";
 import { grpcCode } from "../../../src/otlp/status.ts";
 import { BackendPool } from "../../../src/pipeline/backend-pool.ts";
 import { Dispatcher, dispatcherMetrics } from "../../../src/pipeline/dispatcher.ts";
-import { forwardedHeaders, Route, routeMetrics } from "../../../src/pipeline/route.ts";
+import { Route, routeMetrics } from "../../../src/pipeline/route.ts";
 import { lengthDelimitedField as field } from "../../../src/wire/writer.ts";
 import { takeApart } from "../../support/raw-items.ts";
 
@@ -124,11 +128,11 @@ describe("a request", () => {
       .exporter("one", () => delivered, { forwardHeaders: names })
       .exporter("none", () => delivered);
     const one = ["x-scope-orgid", "red"] as const;
-    const received = forwardedHeaders([["x-other", "1"], one]);
+    const received = forwardedHeadersOf([["x-other", "1"], one]);
     await harness.send(spans(1), { forwardedHeaders: received });
     expect(harness.sent.map(({ shard }) => shard.forwardedHeaders)).toEqual([
       received,
-      forwardedHeaders([one]),
+      forwardedHeadersOf([one]),
       noForwardedHeaders,
     ]);
   });
